@@ -46,6 +46,20 @@ pub(super) enum Came<'a> {
     Failed(KafkaError),
 }
 
+/// True where a client has something to say that it has not been asked for. rdkafka's `poll` does not tell: it says nothing of an event that it has dealt with
+/// itself, as of one that is not there.
+pub(super) fn has_news(consumer: &Consumer) -> bool {
+    // SAFETY: the client lives for as long as this, and the queue is let go before.
+    unsafe {
+        let queue = librdkafka::rd_kafka_queue_get_consumer(consumer.client().native_ptr());
+        let waiting = if queue.is_null() { 0 } else { librdkafka::rd_kafka_queue_length(queue) };
+        if !queue.is_null() {
+            librdkafka::rd_kafka_queue_destroy(queue);
+        }
+        waiting > 0
+    }
+}
+
 // SAFETY: librdkafka's handles and messages belong to no thread, and its calls on them may come from any.
 unsafe impl Send for PartitionQueue {}
 

@@ -4,7 +4,7 @@ use super::client::{Consumer, Isolation, Pace, let_go};
 use super::lost::{Found, Question};
 use super::partition::PartitionSpec;
 use super::progress::Progress;
-use super::queue::{Came, PartitionQueue};
+use super::queue::{Came, PartitionQueue, has_news};
 use super::settings::{OnReset, SourceOptions};
 use super::source::Resets;
 use futures_util::FutureExt;
@@ -122,20 +122,22 @@ impl KafkaReader {
         self.options.cluster.failed(attempted, error, self.consumer.as_ref().map(|consumer| &**consumer.context()))
     }
 
-    /// News of the client. Messages are in the partitions' queues, which are split off before anything is fetched.
+    /// All news of the client: it wakes for the first one only that comes while there are none. Messages are in the partitions' queues, which are split off before
+    /// anything is fetched.
     fn read_news(&self) -> Result<(), EngineError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
-        while let Some(came) = consumer.poll(Duration::ZERO) {
-            match came {
-                Ok(message) => {
+        loop {
+            match consumer.poll(Duration::ZERO) {
+                None if has_news(consumer) => {}
+                None => return Ok(()),
+                Some(Ok(message)) => {
                     let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
                     let lost = format!("read `{topic}`: offset {offset} of partition {partition} came in no queue of its own");
                     return Err(EngineError::new(ErrorKind::Bug, lost));
                 }
-                Err(error) => self.trouble(&error)?,
+                Some(Err(error)) => self.trouble(&error)?,
             }
         }
-        Ok(())
     }
 
     /// An error of no partition: librdkafka tries again by itself, unless nothing can come of that. A client that is refused goes on with what it has been given, and waits.
@@ -237,11 +239,22 @@ impl KafkaReader {
         let PartitionSpec { topic, partition, .. } = self.partitions[place].progress.spec.clone();
         let is_lost = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange));
         if !is_lost {
+            use RDKafkaErrorCode::{
+                BadCompression, BadMessage, InvalidMessage, InvalidMessageSize, NotImplemented, UnsupportedCompressionType,
+            };
+            let from = self.partitions[place].progress.position.offset;
             return match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition) => {
                     Err(self.failed(&format!("read `{topic}`, partition {partition},"), error))
                 }
-                _ => self.trouble(error),
+                // What cannot be read librdkafka passes over, or asks for again without end.
+                Some(BadCompression | BadMessage | InvalidMessage | InvalidMessageSize | NotImplemented | UnsupportedCompressionType) => {
+                    Err(self.failed(&format!("read `{topic}`, partition {partition}, from offset {from} on,"), error))
+                }
+                _ => {
+                    tracing::warn!("kafka: `{topic}`, partition {partition}, is tried again: {error}");
+                    self.trouble(error)
+                }
             };
         }
         let partition = &mut self.partitions[place];

@@ -22,6 +22,9 @@ use weir_engine::{EngineError, ErrorKind, RecordBatch};
 pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an answer is waited for. A transaction that has timed out by then is aborted by the cluster.
 const ANSWER: Duration = Duration::from_secs(70);
+/// So often, and so long each time, the end of a transaction is asked for that has gone wrong.
+const ABORTS: u32 = 50;
+const ABORT: Duration = Duration::from_millis(100);
 /// How long what is on its way is left alone before it is looked at again.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -113,12 +116,26 @@ impl Publishing {
     /// One transaction: records, if any, and the marker behind them.
     fn transact(&mut self, records: Option<RecordBatch>, key: MarkerKey, marker: Marker) -> Result<(), EngineError> {
         let done = self.transaction(records.as_ref(), &key, &marker);
-        match done {
+        match &done {
             Ok(()) => self.markers.set(key, marker),
-            // What is left of it is aborted here, or by whoever takes over, or by the cluster when its time is up.
-            Err(_) => _ = self.producer.abort_transaction(PAUSE),
+            // The job ends with it: nobody takes over soon, and readers would wait for the cluster to end what is open.
+            Err(error) if error.kind() == ErrorKind::FixInput => self.abort(),
+            // Whoever takes over ends what is open.
+            Err(_) => {}
         }
         done
+    }
+
+    /// Ends what is open, if the cluster answers soon. An abort waits until it has been told of every message, and for that the queue has to be served.
+    fn abort(&self) {
+        for _ in 0..ABORTS {
+            self.producer.poll(Duration::ZERO);
+            match self.producer.abort_transaction(ABORT) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+                Ok(()) => return,
+                Err(error) => return tracing::warn!("kafka: a transaction stays open until its time is up: {error}"),
+            }
+        }
     }
 
     fn transaction(&self, records: Option<&RecordBatch>, key: &MarkerKey, marker: &Marker) -> Result<(), EngineError> {
