@@ -119,14 +119,18 @@ fn the_status_says_how_far_a_source_lags_behind_what_is_known_of_it() {
     assert_eq!(lag(), Value::Null, "before anything is known of it");
     let set = |sum: SourceLag| bench.status.metrics.vertices[0].lag.set(0, sum);
     set(SourceLag { known: None, unknown_splits: 3 });
-    let unknown = serde_json::json!({ "unit": null, "total": null, "largest": null, "largest_split": null, "unknown_splits": 3 });
+    let unknown =
+        serde_json::json!({ "unit": null, "total": null, "largest": null, "largest_split": null, "splits": [], "unknown_splits": 3 });
     assert_eq!(lag(), unknown, "that nobody knows is not that there is nothing");
     let mut sum = SourceLag::default();
     for (split, amount) in [("a", Some(7)), ("b", None), ("c", Some(9))] {
         sum.add(split, amount.map(|amount| SplitLag { amount, unit: LagUnit::Records }));
     }
     set(sum);
-    assert_eq!(lag(), serde_json::json!({ "unit": "records", "total": 16, "largest": 9, "largest_split": "c", "unknown_splits": 1 }));
+    let splits = serde_json::json!([{ "split": "c", "lag": 9 }, { "split": "a", "lag": 7 }]);
+    let known =
+        serde_json::json!({ "unit": "records", "total": 16, "largest": 9, "largest_split": "c", "splits": splits, "unknown_splits": 1 });
+    assert_eq!(lag(), known);
 }
 
 #[test]
