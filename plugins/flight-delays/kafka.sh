@@ -85,5 +85,5 @@ say "the last of delays, as Kafka's own consumer reads what is committed"
 kafka console-consumer --topic delays --from-beginning --timeout-ms 5000 --formatter-property print.key=true --formatter-property "key.separator=  " \
     --consumer-property isolation.level=read_committed >"${TMPDIR:-/tmp}/delays.$$" || true
 tail -n 5 "${TMPDIR:-/tmp}/delays.$$"
-echo "$(wc -l <"${TMPDIR:-/tmp}/delays.$$") messages in delays"
+echo "$(grep -c tailnum "${TMPDIR:-/tmp}/delays.$$") messages in delays"
 rm "${TMPDIR:-/tmp}/delays.$$"
