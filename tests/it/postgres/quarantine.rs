@@ -35,6 +35,18 @@ fn what_weir_and_what_the_server_finds_not_to_fit_is_set_aside_and_the_rest_is_t
 }
 
 #[test]
+fn where_a_value_has_lines_of_its_own_the_record_at_fault_is_found() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("k int2, j jsonb");
+    let bad = r#"{"k":6,"j":{"a":1,"b":"\u0000"}}"#;
+    let lines: String = (1..=9).map(|k| if k == 6 { format!("{bad}\n") } else { format!("{{\"k\":{k},\"j\":[{k}]}}\n") }).collect();
+    let aside = set_aside(&server, &table, "", &lines);
+    assert_eq!(server.psql(&format!("SELECT string_agg(k::text, '' ORDER BY k) FROM {table}")).trim(), "12345789");
+    assert_eq!(aside.lines().count(), 1, "{aside}");
+    assert!(aside.starts_with(&format!("6|{bad}|column `j` (jsonb): ")), "{aside}");
+}
+
+#[test]
 fn of_a_keys_records_the_last_one_that_fits_decides() {
     let Some(server) = PostgresServer::in_use() else { return };
     let table = server.table("k text PRIMARY KEY, n int2, CHECK (n <> 13)");

@@ -123,9 +123,9 @@ impl Chunk<'_> {
         let Some(refused) = error.as_db_error() else { return error.into() };
         let context = refused.where_().unwrap_or_default();
         let is_of_data = refused.code().code().starts_with("22") || *refused.code() == SqlState::CHECK_VIOLATION;
-        let line = number_behind(context, "line ").filter(|_| is_of_data);
-        match line.and_then(|line| sent.get(line.checked_sub(1)?)) {
-            Some(record) => Stopped::Misfit(self.fault(*record, Misfit { column: number_behind(context, "column c"), why: told(refused) })),
+        let place = place_in_copy(context).filter(|_| is_of_data);
+        match place.and_then(|(line, column)| Some((sent.get(line.checked_sub(1)?)?, column))) {
+            Some((record, column)) => Stopped::Misfit(self.fault(*record, Misfit { column, why: told(refused) })),
             None => error.into(),
         }
     }
@@ -148,10 +148,17 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// The number behind `word` in what the server says.
-fn number_behind(text: &str, word: &str) -> Option<usize> {
-    let (_, behind) = text.split_once(word)?;
-    behind.split(|digit: char| !digit.is_ascii_digit()).next()?.parse().ok()
+/// The row of the temporary table, from 1 on, and the column, as the server says where it was. It says so in its own language, and may say first where in a
+/// value it was, which has lines of its own.
+fn place_in_copy(context: &str) -> Option<(usize, Option<usize>)> {
+    let said = context.lines().find_map(|line| line.strip_prefix("COPY weir_staged"))?;
+    let from = said.find(|digit: char| digit.is_ascii_digit())?;
+    let digits = said[from..].find(|digit: char| !digit.is_ascii_digit()).unwrap_or(said.len() - from);
+    let (row, behind) = said[from..].split_at(digits);
+    // What comes behind a colon is the value.
+    let named = behind.split([':', '：']).next()?;
+    let mut column = named.split(|letter: char| !letter.is_ascii_alphanumeric()).filter_map(|word| word.strip_prefix('c')?.parse().ok());
+    Some((row.parse().ok()?, column.next_back()))
 }
 
 /// Hands over a piece; false: the server takes no more.
@@ -161,12 +168,25 @@ async fn send(mut sink: Pin<&mut CopyInSink<Bytes>>, piece: Vec<u8>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::number_behind;
+    use super::place_in_copy;
 
     #[test]
     fn the_row_and_the_column_are_found_in_what_the_server_says() {
-        let context = "COPY weir_staged, line 17, column c2: \"abc\"";
-        assert_eq!((number_behind(context, "line "), number_behind(context, "column c")), (Some(17), Some(2)));
-        assert_eq!(number_behind("COPY weir_staged, line 3", "column c"), None);
+        for (context, place) in [
+            ("COPY weir_staged, line 17, column c2: \"abc\"", Some((17, Some(2)))),
+            ("COPY weir_staged, line 3", Some((3, None))),
+            ("COPY weir_staged, line 3: \"1, column c7\"", Some((3, None))),
+            ("JSON data, line 1: \"\\u0000...\nCOPY weir_staged, line 6, column c1: \"\\u0000\"", Some((6, Some(1)))),
+            (
+                "JSON data, line 3: COPY weir_staged, line 1\nCOPY weir_staged, line 6, column c1: \"x\nCOPY weir_staged, line 2\"",
+                Some((6, Some(1))),
+            ),
+            ("COPY weir_staged, Zeile 17, Spalte c12: »abc«", Some((17, Some(12)))),
+            ("COPY weir_staged、行 5、列 c0: \"x\"", Some((5, Some(0)))),
+            ("PL/pgSQL function f() line 3 at RAISE", None),
+            ("", None),
+        ] {
+            assert_eq!(place_in_copy(context), place, "{context}");
+        }
     }
 }
