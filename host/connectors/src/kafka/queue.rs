@@ -1,5 +1,5 @@
 //! What librdkafka has fetched of a partition, taken many at a time. One by one, as `rdkafka` gives them, each message is an event that is made, looked at and
-//! freed, with the clock read twice: a third of what a reader takes (measured at 700,000 records a second).
+//! freed, with the clock read twice: the clock alone was 15 % of a data thread's time (by a profile at 700,000 records a second).
 #![expect(unsafe_code, reason = "`rdkafka` has no safe way to take more than one message at a time")]
 
 use super::client::Consumer;
