@@ -18,6 +18,8 @@ pub(super) struct Deliveries {
     bytes: usize,
     /// What has gone wrong, and how large the message is that it went wrong with.
     failed: Option<(usize, EngineError)>,
+    /// It may be told.
+    is_told: bool,
     /// Whoever waits.
     wakers: Vec<Waker>,
 }
@@ -46,22 +48,30 @@ impl Deliveries {
         }
     }
 
-    /// Nothing more comes of it, because of a message of so many bytes. The largest counts: it is the one at fault where messages are refused together.
+    /// Nothing more comes of it, because of a message of so many bytes. The largest counts: it is the one at fault where messages are refused together, of which one
+    /// after the other is heard. So nobody is told before `tell`.
     pub(super) fn fail(&mut self, bytes: usize, error: EngineError) {
         if self.failed.as_ref().is_none_or(|(other, _)| bytes > *other) {
             self.failed = Some((bytes, error));
         }
-        self.wake();
+    }
+
+    /// All has been heard that there was to hear: whoever waits is told what has gone wrong, if anything has.
+    pub(super) fn tell(&mut self) {
+        if self.failed.is_some() && !self.is_told {
+            self.is_told = true;
+            self.wake();
+        }
     }
 
     /// What has gone wrong.
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        self.failed.as_ref().map_or(Ok(()), |(_, error)| Err(error.clone()))
+        self.failed.as_ref().filter(|_| self.is_told).map_or(Ok(()), |(_, error)| Err(error.clone()))
     }
 
     /// Ready where more may be handed over, also where that will say what has gone wrong.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.has_room() || self.failed.is_some() {
+        match self.has_room() || self.is_told {
             true => Poll::Ready(()),
             false => self.wait(cx),
         }
@@ -73,8 +83,8 @@ impl Deliveries {
             return Poll::Ready(Err(error));
         }
         match self.left.range(..=barriers).next() {
-            None => Poll::Ready(Ok(())),
-            Some(_) => self.wait(cx),
+            None if self.failed.is_none() => Poll::Ready(Ok(())),
+            _ => self.wait(cx),
         }
     }
 
@@ -135,8 +145,11 @@ mod tests {
         let mut deliveries = Deliveries::default();
         deliveries.hand_over(0, BYTES_MAX);
         deliveries.fail(1, EngineError::new(ErrorKind::FixInput, "small"));
+        deliveries.settle(0, BYTES_MAX);
+        assert!(deliveries.check().is_ok() && !written(&mut deliveries, 0), "a larger one may be at fault, and it is not written");
         deliveries.fail(9, EngineError::new(ErrorKind::FixInput, "large"));
         deliveries.fail(9, EngineError::new(ErrorKind::Retry, "another"));
+        deliveries.tell();
         assert!(deliveries.poll_room(&mut Context::from_waker(Waker::noop())).is_ready() && written(&mut deliveries, 0));
         assert_eq!(deliveries.check().unwrap_err().to_string(), "large");
     }

@@ -1,7 +1,7 @@
 //! The sink `kafka`, at-least-once: an idempotent producer writes at once, and a checkpoint is acknowledged when the cluster has acknowledged all that came in front of
 //! its barrier. Records since the last checkpoint are written again behind a failure.
 
-use super::client::{Cluster, let_go};
+use super::client::{Cluster, aside};
 use super::deliveries::Deliveries;
 use super::session::{explained, message_of, said_of};
 use super::target::TargetOptions;
@@ -12,9 +12,10 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use weir_engine::element::CheckpointId;
 use weir_engine::sink::{Delivery, SinkAttempt, WriterContext};
 use weir_engine::{Committable, EngineError, RecordBatch, Sink, SinkWriter};
@@ -44,38 +45,46 @@ impl Sink for KafkaSink {
     }
 
     fn writer(&self, _context: &WriterContext) -> Result<Box<dyn SinkWriter>, EngineError> {
-        let producer = self.options.cluster.writer()?;
-        Ok(Box::new(KafkaWriter { options: self.options.clone(), producer: Some(producer), barriers: 0 }))
+        let producer = Arc::new(self.options.cluster.writer()?);
+        let heard = producer.clone();
+        aside(move || hear(heard));
+        Ok(Box::new(KafkaWriter { options: self.options.clone(), producer, barriers: 0 }))
     }
 }
 
 /// What writes.
-pub(super) type Producer = ThreadedProducer<Writing>;
+pub(super) type Producer = BaseProducer<Writing>;
+
+/// How long it is listened to a producer before whoever writes is told what has gone wrong: messages that are refused together are heard of within far less.
+const HEARING: Duration = Duration::from_millis(100);
+
+/// Hears what becomes of the messages, until the writer is gone; and lets the producer go then, which may take a while, so that no data thread waits for that.
+fn hear(producer: Arc<Producer>) {
+    while Arc::strong_count(&producer) > 1 {
+        producer.poll(HEARING);
+        producer.context().deliveries().tell();
+    }
+}
 
 /// Writes one subtask's records.
 struct KafkaWriter {
     options: Arc<TargetOptions>,
-    /// Until it goes.
-    producer: Option<Producer>,
+    producer: Arc<Producer>,
     /// How many there have been.
     barriers: usize,
 }
 
 impl KafkaWriter {
-    fn producer(&self) -> &Producer {
-        self.producer.as_ref().expect("it is there until it goes")
-    }
-
     fn send(&self, records: &RecordBatch, record: usize) -> Result<(), EngineError> {
         let TargetOptions { cluster, destination, topics, marker_topic, .. } = &*self.options;
         let topic = destination.of(records, record, marker_topic)?;
         topics.see(cluster, &topic)?;
         let message = message_of(BaseRecord::with_opaque_to(&topic, self.barriers), records, record);
         let bytes = bytes_of(message.key, message.payload);
-        let writing = self.producer().context();
+        let writing = self.producer.context();
         // It may be acknowledged before anything more happens here.
         writing.deliveries().hand_over(self.barriers, bytes);
-        self.producer().send(message).map_err(|(error, message)| {
+        self.producer.send(message).map_err(|(error, message)| {
             writing.deliveries().settle(self.barriers, bytes);
             explained(cluster, &said_of(message.topic, message.key, bytes), &error, &writing.told)
         })
@@ -88,28 +97,21 @@ fn bytes_of(key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
 
 impl SinkWriter for KafkaWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
-        self.producer().context().deliveries().check()?;
+        self.producer.context().deliveries().check()?;
         (0..batch.len()).try_for_each(|record| self.send(batch, record))
     }
 
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.producer().context().deliveries().poll_room(cx)
+        self.producer.context().deliveries().poll_room(cx)
     }
 
     fn prepare_commit(
         &mut self,
         _checkpoint_id: CheckpointId,
     ) -> Result<BoxFuture<'static, Result<Vec<Committable>, EngineError>>, EngineError> {
-        let (barriers, writing) = (self.barriers, self.producer().context().clone());
+        let (barriers, writing) = (self.barriers, self.producer.context().clone());
         self.barriers += 1;
         Ok(poll_fn(move |cx| writing.deliveries().poll_written(barriers, cx).map_ok(|()| Vec::new())).boxed())
-    }
-}
-
-/// No data thread waits until its client is gone.
-impl Drop for KafkaWriter {
-    fn drop(&mut self) {
-        let_go(self.producer.take());
     }
 }
 
