@@ -63,6 +63,20 @@ fn each_mechanism_reads_and_writes_encrypted_and_not() {
     passes(&server, &listeners.sasl_ssl(), &format!("{plain}{own_ca}"));
 }
 
+/// A process that ends while librdkafka still speaks TLS ends as it was to: of fifty that let OpenSSL clear up beneath its threads about two crashed.
+#[test]
+fn a_process_that_ends_while_brokers_are_greeted_does_not_crash() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let known = user(&server, "SCRAM-SHA-512", "s3cr3t");
+    let more = format!("{}{}", sasl("SCRAM-SHA-512", &known, "\"s3cr3t\""), tls(&server, &[("ca", "ca.pem")]));
+    let bench = bench(passing_at(&server, &server.listeners().sasl_ssl(), &more).0);
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| (0..5).for_each(|_| _ = bench.run("check job.toml").assert(0, &[])));
+        }
+    });
+}
+
 #[test]
 fn a_client_s_certificate_lets_it_in() {
     let Some(server) = KafkaServer::in_use() else { return };

@@ -47,6 +47,9 @@ impl Cluster {
             let error_of_it = EngineError::new(self.kind_of_refusal(), message);
             error.hint.iter().fold(error_of_it, |of_it, hint| of_it.with_hint(hint))
         })?;
+        // As a process ends, OpenSSL would tear down what it has: beneath librdkafka's threads, which may still be greeting a broker over TLS, and crash with it. The
+        // first one to begin it says that it is to do nothing then.
+        openssl_sys::init();
         let mut config = ClientConfig::new();
         // A broker that comes back is found again within a second, and not within ten.
         config.set("client.id", "weir").set("reconnect.backoff.max.ms", "1000");
