@@ -92,6 +92,7 @@ mod native_packages;
 mod nexmark;
 mod nexmark_clock;
 mod operator_times;
+mod ordeal;
 mod outbox;
 mod overruled;
 mod own_ways;
@@ -125,6 +126,7 @@ mod times;
 mod told;
 mod window_kinds;
 mod windows;
+mod written;
 
 /// The binary under test.
 const WEIR: &str = env!("CARGO_BIN_EXE_weir-under-test");

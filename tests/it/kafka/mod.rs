@@ -1,54 +1,26 @@
 //! Kafka in and out, with Apache's own broker and a client that has nothing to do with weir. `conformance`: what every source and every target promises;
-//! `held_back`: a broker that is away and what is seen of it; `once`: kills, brokers that go and zombies, and the output is there once and in order; `peers`: Kafka's own programs; `reading`: where a source begins, ends and goes on, and what records
-//! have; `refused`: what is an error, and what it says; `secured`: who may come in; `writing`: what a sink writes.
+//! `held_back`: a broker that is away and what is seen of it; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
+//! amid all that at once; `peers`: Kafka's own programs; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
+//! what it says; `secured`: who may come in; `writing`: what a sink writes.
 
 mod conformance;
 mod held_back;
 mod once;
+mod ordeal;
 mod peers;
 mod reading;
 mod refused;
 mod secured;
 mod writing;
 
-use crate::WEIR;
+use crate::written::Written;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use weir_tests::process::{Bench, Job, KafkaServer, Lines, Running, plugin, wait_until};
-
-/// A job of which the tests below write the file themselves.
-#[derive(Clone)]
-struct Written(String);
-
-impl Job for Written {
-    fn files(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
-    fn job_file(&self) -> String {
-        self.0.clone()
-    }
-
-    fn rate(&self) -> u64 {
-        0
-    }
-
-    fn output(&self) -> Lines {
-        Lines::new()
-    }
-
-    fn said(&self, line: &str) -> String {
-        line.to_owned()
-    }
-
-    fn not_at_least_once(&self, _committed: &Lines) -> Option<String> {
-        None
-    }
-}
+use weir_tests::process::{Bench, KafkaServer, Running, plugin, wait_until};
 
 /// A bench with this job file.
 fn bench(job: String) -> Bench<Written> {
-    Bench::new(WEIR, Written(job))
+    Written::bench(job)
 }
 
 /// A job that counts by key, from one topic into another. `of_source`, `of_sink`: further lines of theirs.

@@ -11,46 +11,13 @@ mod refused;
 mod rows;
 mod secured;
 
-use crate::WEIR;
+use crate::written::Written;
 use std::collections::BTreeMap;
-use weir_tests::process::{Bench, Job, Lines, plugin};
-
-/// A job of which the tests below write the file themselves, and the lines that it reads.
-#[derive(Clone)]
-struct Written {
-    job: String,
-    input: String,
-}
-
-impl Job for Written {
-    fn files(&self) -> Vec<(&'static str, String)> {
-        vec![("input.jsonl", self.input.clone())]
-    }
-
-    fn job_file(&self) -> String {
-        self.job.clone()
-    }
-
-    fn rate(&self) -> u64 {
-        0
-    }
-
-    fn output(&self) -> Lines {
-        Lines::new()
-    }
-
-    fn said(&self, line: &str) -> String {
-        line.to_owned()
-    }
-
-    fn not_at_least_once(&self, _committed: &Lines) -> Option<String> {
-        None
-    }
-}
+use weir_tests::process::{Bench, plugin};
 
 /// A bench with a job of these steps that reads these lines.
 fn bench(job: String, input: String) -> Bench<Written> {
-    Bench::new(WEIR, Written { job, input })
+    Written::bench_with(job, input)
 }
 
 /// A job that passes lines on to a table as they are, keyed by their field `k`. `of_sink`: what the sink says.

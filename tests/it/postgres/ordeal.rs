@@ -1,234 +1,47 @@
-//! Everything that may happen to a job and its database, blow by blow: each ends with the process killed, and at the end the rows are there once and in order.
-//!
-//! One round over all blows is the least; `WEIR_KILLS=300 cargo test --workspace --test it -- ordeal` goes on until it has killed that often. It says what it did.
+//! Everything that may happen to a job and its database: the rows are there once and in order.
 
 use super::once::Tables;
-use super::{Written, bench, lines};
+use super::{bench, lines};
+use crate::ordeal::{Ordeal, SLOWLY, Target, blows_and_records};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use weir_tests::process::{Bench, PostgresAlone, PostgresServer, Proxy, Running, Seed, Signal, plugin, write_variant};
+use weir_tests::process::{PostgresAlone, PostgresServer, Proxy};
 
-/// The longest that a process lives before it is killed, once it has come as far as it is let.
-const LIFE_MS: u64 = 250;
-/// The job reads so few records in a second that it does not come to its end before the last kill.
-const SLOWLY: &str = "rate = 400\n";
-const RATE: u64 = 400;
-
-/// What happens before the process is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Blow {
-    /// Nothing: it is killed wherever it is, also in start and takeover.
-    Anywhere,
-    /// Nothing: it is killed behind a checkpoint of its own.
-    BehindACheckpoint,
-    /// It kills itself before or after a step, at one of its first passes.
-    At(&'static str, &'static str, u64),
-    /// The server is killed under it, and comes back before or behind the kill.
-    ServerKilled,
-    /// The server is stopped in order, and is away while checkpoints go on.
-    ServerAway,
-    /// Connections are cut in the middle of requests.
-    Cut,
-    /// Every piece is late.
-    Late,
-    /// Nothing passes any more, and nobody says so.
-    Held,
-    /// Nobody is let in.
-    ShutOut,
-    /// It is held, a successor takes over, and it wakes.
-    Zombie,
-    /// It is rescaled while it runs.
-    Rescaled,
-    /// An operator is replaced, and the process may be killed on probation.
-    Upgraded,
-    /// An operator is replaced by one that traps, and is rolled back.
-    RolledBack,
-}
-
-const BLOWS: [Blow; 22] = {
-    use Blow::*;
-    [
-        At("take-over", "before", 1),
-        At("take-over", "after", 1),
-        At("read-marker", "before", 1),
-        At("read-marker", "after", 1),
-        At("publish", "before", 3),
-        At("publish", "after", 3),
-        At("put state", "before", 3),
-        At("put state", "after", 3),
-        At("create log-completed", "before", 3),
-        At("create log-completed", "after", 3),
-        Anywhere,
-        BehindACheckpoint,
-        ServerKilled,
-        ServerAway,
-        Cut,
-        Late,
-        Held,
-        ShutOut,
-        Zombie,
-        Rescaled,
-        Upgraded,
-        RolledBack,
-    ]
-};
-
-/// A job, its database, and what lies between them.
-struct Ordeal<'s> {
+/// The database, and the tables that are filled.
+struct Database<'s> {
     server: &'s PostgresAlone,
-    proxy: Proxy,
     tables: Tables,
-    bench: Bench<Written>,
-    seed: Seed,
-    /// How many components the operator has had.
-    versions: u64,
-    counted: BTreeMap<String, u64>,
 }
 
-impl<'s> Ordeal<'s> {
-    fn new(server: &'s PostgresAlone, records: u64) -> Self {
-        let proxy = Proxy::to(server.port());
-        let tables = Tables::new(server);
-        let url = server.url().replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
-        let bench = bench(tables.job_at(&url, SLOWLY), lines(0..records));
-        write_variant(&plugin("word-count-count"), &bench.path("v1.wasm"));
-        Self { server, proxy, tables, bench, seed: Seed::of_run(), versions: 1, counted: BTreeMap::new() }
-    }
-
-    /// One process, from its start to its kill.
-    fn strike(&mut self, blow: Blow) {
-        if let Blow::At(step, side, passes) = blow {
-            return self.kill_at(step, side, passes);
-        }
-        let before = self.bench.log().completed.len();
-        let mut process = self.bench.start("run job.toml -q");
-        if blow != Blow::Anywhere {
-            self.runs_to_a_checkpoint(&mut process, before);
-        }
-        match blow {
-            Blow::At(..) | Blow::Anywhere | Blow::BehindACheckpoint => {}
-            Blow::ServerKilled => self.kill_server(&mut process),
-            Blow::ServerAway => {
-                self.server.stop();
-                let before = self.bench.log().completed.len();
-                self.runs_to_a_checkpoint(&mut process, before + 1);
-                self.server.begin();
-            }
-            Blow::Cut => {
-                for _ in 0..self.seed.draw(1..4) {
-                    let (cuts, bytes) = (self.proxy.cuts(), self.seed.draw(..20_000));
-                    self.proxy.cut_after(bytes);
-                    let proxy = &self.proxy;
-                    assert!(process.runs_until("a cut", || proxy.cuts() > cuts));
-                }
-            }
-            Blow::Late => self.proxy.delay(Duration::from_millis(self.seed.draw(1..50))),
-            Blow::Held => self.proxy.hold(),
-            Blow::ShutOut => self.proxy.close(),
-            Blow::Zombie => process = self.replace(process),
-            Blow::Rescaled => {
-                let line = format!("rescale words --parallelism {}", self.seed.draw(1..=4));
-                self.change(&mut process, &line);
-            }
-            Blow::Upgraded => self.upgrade(&mut process),
-            Blow::RolledBack => {
-                let line = format!("upgrade words --operator count --plugin {} --probation 30s", plugin("trapping-count").display());
-                assert_ne!(self.bench.run(&line).code, Some(0), "a component that traps is accepted");
-            }
-        }
-        let life = Duration::from_millis(self.seed.draw(..LIFE_MS));
-        assert!(process.runs_for(life), "{blow:?}: the process ended: {:?}", process.ended());
-        assert!(process.kill(), "{blow:?}: a kill was not what ended the process");
-        self.proxy.open();
-    }
-
-    fn kill_at(&mut self, step: &str, side: &str, passes: u64) {
-        let point = format!("{step} {side} {}", self.seed.draw(1..=passes));
-        let ended = self.bench.run_with("run job.toml -q", &[("WEIR_CRASH_AT", &point)]);
-        assert_eq!(ended.code, None, "`{point}` is not passed: {ended:?}");
-    }
-
-    /// Waits until more than `before` checkpoints are complete.
-    fn runs_to_a_checkpoint(&self, process: &mut Running, before: usize) {
-        assert!(process.runs_until("a checkpoint", || self.bench.log().completed.len() > before), "it ended: {}", process.said());
-    }
-
-    fn kill_server(&mut self, process: &mut Running) {
+impl Target for Database<'_> {
+    fn kill(&self) {
         self.server.kill();
-        if self.seed.coin() {
-            assert!(process.runs_for(Duration::from_millis(self.seed.draw(..LIFE_MS))), "it ended: {}", process.said());
-        }
+    }
+
+    fn stop(&self) {
+        self.server.stop();
+    }
+
+    fn begin(&self) {
         self.server.begin();
     }
 
-    /// A successor takes over from a process that is held, and that one ends once it wakes.
-    fn replace(&mut self, zombie: Running) -> Running {
-        zombie.send(Signal::Pause);
-        let before = self.bench.log().completed.len();
-        let mut successor = self.bench.start("run job.toml -q --takeover");
-        self.runs_to_a_checkpoint(&mut successor, before);
-        zombie.send(Signal::Continue);
-        zombie.ended().assert(1, &["another process has taken it over"]);
-        successor
+    fn counted(&self) -> BTreeMap<String, u64> {
+        self.tables.counted(self.server)
     }
 
-    fn upgrade(&mut self, process: &mut Running) {
-        let next = self.versions + 1;
-        write_variant(&self.bench.path(&format!("v{}.wasm", self.versions)), &self.bench.path(&format!("v{next}.wasm")));
-        self.versions = next;
-        let line = format!("upgrade words --operator count --plugin v{next}.wasm --probation {}ms", self.seed.draw(..300));
-        self.change(process, &line);
+    fn transaction_timeout(&self) -> Option<Duration> {
+        None
     }
-
-    /// Asks for a change, and waits for its end or does not. It may come to nothing: the job may be about to end.
-    fn change(&mut self, process: &mut Running, line: &str) {
-        let mut command = self.bench.start(line);
-        if self.seed.coin() {
-            _ = command.ended();
-        } else {
-            command.runs_for(Duration::from_millis(self.seed.draw(..400)));
-        }
-        assert!(process.runs(), "`{line}` ended the job: {}", process.said());
-    }
-
-    /// Fails where a row is missing, doubled or out of its order, up to where the job has come.
-    fn assert_in_order(&mut self) {
-        let counted = self.tables.counted(self.server);
-        let is_behind = |(word, count): (&String, &u64)| counted.get(word).is_some_and(|now| now >= count);
-        assert!(self.counted.iter().all(is_behind), "rows are gone: {:?}, and now {counted:?}", self.counted);
-        self.counted = counted;
-    }
-}
-
-/// Has the next process of the job run with this parallelism.
-fn set_parallelism(bench: &Bench<Written>, parallelism: u64) {
-    let job = std::fs::read_to_string(bench.path("job.toml")).expect("a job file");
-    let (before, behind) = job.split_once("parallelism = ").expect("it says one");
-    let (_, rest) = behind.split_once('\n').expect("a line ends");
-    bench.write_job(&format!("{before}parallelism = {parallelism}\n{rest}"));
 }
 
 #[test]
 fn an_ordeal_of_kills_servers_that_go_cut_connections_and_changes_loses_no_row_and_doubles_none() {
     let Some(server) = PostgresServer::alone() else { return };
-    let kills = std::env::var("WEIR_KILLS").map_or(0, |kills| kills.parse().expect("WEIR_KILLS is a number"));
-    let blows: Vec<Blow> = BLOWS.iter().copied().cycle().take(BLOWS.len().max(kills)).collect();
-    let records = 20 * RATE + 3 * RATE * blows.len() as u64;
-    let mut ordeal = Ordeal::new(&server, records);
-    // The first two are killed around the marker's making, which the others find.
-    ["before", "after"].into_iter().for_each(|side| ordeal.kill_at("set-marker", side, 1));
-    for round in blows.chunks(BLOWS.len()) {
-        let mut round = round.to_vec();
-        while !round.is_empty() {
-            let next = ordeal.seed.draw(..round.len() as u64) as usize;
-            ordeal.strike(round.swap_remove(next));
-            let parallelism = ordeal.seed.draw(1..=4);
-            set_parallelism(&ordeal.bench, parallelism);
-        }
-        ordeal.assert_in_order();
-    }
-    ordeal.bench.edit_job(SLOWLY, "");
-    ordeal.bench.run_patiently("run job.toml", &[]).assert(0, &["resuming from checkpoint", "finished"]);
-    ordeal.tables.assert_complete(&server, 0..records);
-    eprintln!("{} kills, {} cuts, {records} records: each row once and in order", blows.len() + 2, ordeal.proxy.cuts());
+    let (blows, records) = blows_and_records(40, 6);
+    let (proxy, database) = (Proxy::to(server.port()), Database { server: &server, tables: Tables::new(&server) });
+    let url = server.url().replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+    let bench = bench(database.tables.job_at(&url, SLOWLY), lines(0..records));
+    Ordeal::new(&database, &proxy, bench).undergo(blows);
+    database.tables.assert_complete(&server, 0..records);
 }

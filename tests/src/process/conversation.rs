@@ -31,9 +31,16 @@ impl Conversation {
     }
 }
 
-/// Two ports that nobody listens on. Where connections begin that name none (above 32767), a port could be taken by one while the server is down.
-pub(super) fn free_ports() -> Option<(u16, u16)> {
-    let mut free = (0..200).map(|_| fastrand::u16(20_000..30_000)).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    let first = free.next()?;
-    Some((first, free.find(|port| *port != first)?))
+/// So many ports that nobody listens on. Where connections begin that name none (above 32767), a port could be taken by one while the server is down.
+pub(super) fn free_ports<const N: usize>() -> Option<[u16; N]> {
+    let mut found = Vec::with_capacity(N);
+    for port in (0..200).map(|_| fastrand::u16(20_000..30_000)).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
+        if !found.contains(&port) {
+            found.push(port);
+        }
+        if let Some(found) = found.first_chunk() {
+            return Some(*found);
+        }
+    }
+    None
 }

@@ -1,7 +1,7 @@
 //! The broker's other listeners, for tests of who may come in: by name and password, encrypted, by certificate. Passwords of SCRAM are the cluster's own and may
 //! change, the one of PLAIN is the broker's; certificates are made with `openssl` for the broker that is started.
 
-use super::conversation::free_ports;
+use super::proxy::Proxy;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,15 +17,15 @@ pub struct KafkaListeners {
     sasl: u16,
     sasl_ssl: u16,
     ssl: u16,
+    /// Where the one behind the proxy is, and where the proxy is.
+    proxied: (u16, u16),
     folder: PathBuf,
 }
 
 impl KafkaListeners {
-    /// Chooses ports, and makes certificates in `folder`.
-    pub(super) fn new(folder: &Path) -> Result<Self, String> {
-        let (sasl, sasl_ssl) = free_ports().ok_or("no port is free")?;
-        let (ssl, _) = free_ports().filter(|(ssl, _)| ![sasl, sasl_ssl].contains(ssl)).ok_or("no port is free")?;
-        let listeners = Self { sasl, sasl_ssl, ssl, folder: folder.join("certificates") };
+    /// At these ports, with certificates that are made in `folder`.
+    pub(super) fn new([sasl, sasl_ssl, ssl, behind, proxy]: [u16; 5], folder: &Path) -> Result<Self, String> {
+        let listeners = Self { sasl, sasl_ssl, ssl, proxied: (behind, proxy), folder: folder.join("certificates") };
         listeners.make_certificates()?;
         Ok(listeners)
     }
@@ -45,6 +45,12 @@ impl KafkaListeners {
         format!("127.0.0.1:{}", self.ssl)
     }
 
+    /// A proxy to one that tells its clients to come by the proxy. There may be one at a time.
+    pub(super) fn proxy(&self) -> Proxy {
+        let (behind, proxy) = self.proxied;
+        Proxy::at(proxy, behind)
+    }
+
     /// A file of theirs: `ca.pem` has signed `broker.pem` and `client.pem`, whose key is `client.key`; `other.pem` has signed nothing.
     pub fn certificate(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
@@ -52,7 +58,7 @@ impl KafkaListeners {
 
     /// What the broker's settings say of them, beside its own listeners, which are given.
     pub(super) fn settings(&self, listeners: &str, advertised: &str) -> String {
-        let Self { sasl, sasl_ssl, ssl, folder } = self;
+        let Self { sasl, sasl_ssl, ssl, proxied: (behind, proxy), folder } = self;
         let own = format!("SASL_PLAINTEXT://127.0.0.1:{sasl},SASL_SSL://127.0.0.1:{sasl_ssl},SSL://127.0.0.1:{ssl}");
         let modules = "org.apache.kafka.common.security";
         let (user, password) = PLAIN_USER;
@@ -67,8 +73,8 @@ impl KafkaListeners {
             })
             .collect();
         format!(
-            "listeners={listeners},{own}\nadvertised.listeners={advertised},{own}\n\
-             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL\n\
+            "listeners={listeners},{own},PROXIED://127.0.0.1:{behind}\nadvertised.listeners={advertised},{own},PROXIED://127.0.0.1:{proxy}\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL\n\
              sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n{mechanisms}\
              listener.name.sasl_ssl.connections.max.reauth.ms={REAUTHENTICATED_EVERY_MS}\n\
              ssl.keystore.type=PEM\nssl.keystore.location={0}/broker.store\nssl.truststore.type=PEM\nssl.truststore.location={0}/ca.pem\n\

@@ -5,6 +5,7 @@
 use super::conversation::{Conversation, free_ports};
 use super::kafka_jars::kafka_jars;
 use super::kafka_listeners::KafkaListeners;
+use super::proxy::Proxy;
 use super::python_environment::python_with;
 use serde_json::{Value, json};
 use std::fs;
@@ -24,6 +25,7 @@ while read -r order; do
   case $order in
     begin) java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$2/server.properties" >>"$2/log" 2>&1 </dev/null & broker=$! ;;
     kill) stop ;;
+    stop) kill $broker; wait $broker; broker= ;;
   esac
   echo done
 done
@@ -82,8 +84,8 @@ impl KafkaServer {
     fn start() -> Result<Self, String> {
         let (python, jars) = (python_with("kafka-client", CLIENT)?, kafka_jars()?);
         let folder = tempfile::tempdir().map_err(|error| format!("make a folder: {error}"))?.keep();
-        let (port, controller) = free_ports().ok_or("no port is free")?;
-        let listeners = KafkaListeners::new(&folder)?;
+        let [port, controller, others @ ..]: [u16; 7] = free_ports().ok_or("no port is free")?;
+        let listeners = KafkaListeners::new(others, &folder)?;
         fs::write(folder.join("server.properties"), settings(port, controller, &listeners, &folder))
             .map_err(|error| format!("write its settings: {error}"))?;
         format_folder(&jars, &folder)?;
@@ -147,6 +149,12 @@ impl KafkaServer {
         &self.listeners
     }
 
+    /// A proxy that stands between a client and the broker, for both of a job's ends.
+    pub fn proxy(&self) -> &Proxy {
+        static PROXY: OnceLock<Proxy> = OnceLock::new();
+        PROXY.get_or_init(|| self.listeners.proxy())
+    }
+
     /// A name that nobody else has.
     pub fn name(&self) -> String {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -197,6 +205,11 @@ impl KafkaAlone {
     /// Kills it.
     pub fn kill(&self) {
         self.server.order("kill");
+    }
+
+    /// Stops it in order.
+    pub fn stop(&self) {
+        self.server.order("stop");
     }
 
     /// Starts it again, with what it had, and waits until it answers.

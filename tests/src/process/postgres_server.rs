@@ -95,7 +95,7 @@ impl PostgresServer {
         let programs = Command::new(python).args(["-c", PROGRAMS]).output().map_err(|error| format!("ask where it is: {error}"))?;
         let programs = PathBuf::from(String::from_utf8_lossy(&programs.stdout).trim());
         let folder = tempfile::tempdir().map_err(|error| format!("make a folder: {error}"))?.keep();
-        let (port, _) = free_ports().ok_or("no port is free")?;
+        let [port] = free_ports().ok_or("no port is free")?;
         let mut shell = Command::new("sh");
         shell.args(["-c", SERVER, "sh"]).arg(&programs).arg(&folder).arg(port.to_string());
         let server = Self { port, programs, keeper: Mutex::new(Conversation::begin(shell)?), turn: RwLock::new(()) };
