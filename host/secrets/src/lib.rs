@@ -7,9 +7,11 @@
 //! Invariant: a value that was read by [`Template::secret`] or from a file, of [`SHORTEST`] bytes or more, is in no text that has gone through [`redacted`].
 
 mod known;
+mod passwords;
 mod template;
 mod values;
 
 pub use known::{SHORTEST, redacted};
+pub use passwords::{is_written, passwords_masked, without_passwords};
 pub use template::{SecretError, Template};
 pub use values::{check, expanded, has_secrets, template_of, with_secrets};

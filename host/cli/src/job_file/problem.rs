@@ -135,7 +135,7 @@ impl JobFileError {
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(REPORT_WIDTH).with_links(false).with_context_lines(1);
-        let code = NamedSource::new(&*self.source.name, masked(&self.source.text));
+        let code = NamedSource::new(&*self.source.name, masked(&weir_secrets::passwords_masked(&self.source.text)));
         let mut out = String::new();
         for problem in &self.problems {
             let report = Report { problem, code: &code };

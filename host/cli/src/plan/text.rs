@@ -62,6 +62,10 @@ fn settings_lines(settings: &Map<String, Value>, indent: usize, text: &mut Strin
         let value = if key == "limits" { in_units(value) } else { value.clone() };
         text.push_str(&format!("{}{key} = {value}\n", padded("", indent)));
     }
+    let unset: Vec<&str> = settings.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key.as_str()).collect();
+    if !unset.is_empty() {
+        text.push_str(&format!("{}not set: {}\n", padded("", indent), unset.join(", ")));
+    }
 }
 
 /// Sizes that are whole numbers of bytes and of no larger unit, as what follows from the machine often is, in the unit that fits them.

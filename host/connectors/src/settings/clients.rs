@@ -24,8 +24,8 @@ impl Settings<'_> {
         }
     }
 
-    /// A text of which nothing is shown that the job file does not say; it is read anew whenever it is used. `None`: it is absent. One in which nothing stands for
-    /// something else is shown as stars where it is a password: of a text that has one among others, whoever reads it shows the rest.
+    /// A text of which nothing is shown that the job file does not say; it is read anew whenever it is used. `None`: it is absent. A password that is written out,
+    /// as one or within an address, is shown as stars.
     pub(crate) fn secret(&mut self, name: &str) -> Result<Option<Template>, SettingsError> {
         assert_eq!(self.setting(name).kind, Kind::Text, "{name}");
         let Some(given) = self.given.get(name) else {
@@ -38,7 +38,11 @@ impl Settings<'_> {
             .ok_or_else(|| SettingsError::at(name, format!("`{name}` of {} must be a text", self.owner)))?;
         let template = template.map_err(|error| unread(&self.owner, &error))?;
         template.secret().map_err(|error| unread(&self.owner, &error))?;
-        let shown = if name == "password" && template.is_plain() { Value::from("***") } else { given.clone() };
+        let shown = match given.as_str() {
+            Some(written) if name == "password" && weir_secrets::is_written(written) => "***".into(),
+            Some(written) => weir_secrets::without_passwords(written).into(),
+            None => given.clone(),
+        };
         self.show(name, shown);
         Ok(Some(template))
     }
