@@ -1,5 +1,5 @@
-//! What only trying tells: whether the sources find their input and can read its first rows, and whether the plugins open with their config and the
-//! schemas in front of them. A run finds out by itself when it comes to them, so only `weir check` tries; what a run would finish with is no problem here either.
+//! What only trying tells: whether the sources find their input and can read its first rows, whether the plugins open with their config and the schemas in front
+//! of them, and whether the sinks find where their output goes. A run finds out by itself when it comes to them, so only `weir check` tries; what a run would finish with is no problem here either.
 
 mod first_rows;
 
@@ -12,7 +12,7 @@ use weir_engine::operator::Subtask;
 use weir_engine::runtime::{ConnectorIo, ThreadRuntime};
 use weir_engine::{EngineError, ErrorKind, OperatorFactory};
 
-/// Looks for the input of every source and opens every operator once, as its first subtask. All that fails is told at once. Gives what the
+/// Looks for the input of every source, opens every operator once, as its first subtask, and looks at the target of every sink. All that fails is told at once. Gives what the
 /// user should know of the input.
 pub fn try_out(job: &JobFile, assembly: &Assembly) -> Result<Vec<String>, Failure> {
     let threads = ThreadRuntime::new(1).map_err(|error| EngineError::new(ErrorKind::Restart, format!("start threads: {error}")))?;
@@ -53,7 +53,7 @@ fn try_out_on(threads: &ThreadRuntime, job: &JobFile, assembly: &Assembly) -> Re
                 })
             }),
             VertexKind::Operator(factory) => open(graph, index, &**factory).map(|()| None),
-            VertexKind::Sink(_) => Ok(None),
+            VertexKind::Sink(sink) => threads.block_on(sink.look(&io)).map(|()| None),
         };
         problems.extend(tried.unwrap_or_else(|error| Some(problem(job, &vertex.id, &error))));
     }
@@ -83,6 +83,9 @@ fn problem(job: &JobFile, id: &str, error: &EngineError) -> Problem {
 fn place(job: &JobFile, id: &str) -> Span {
     if let Some(step) = job.sources.iter().find(|step| step.id.value == id) {
         return step.settings.spans.get("path").unwrap_or(&step.connector.span).clone();
+    }
+    if let Some(step) = job.sinks.iter().find(|step| step.id.value == id) {
+        return step.connector.span.clone();
     }
     job.operators.iter().find(|step| step.id.value == id).map_or(0..0, |step| step.id.span.clone())
 }

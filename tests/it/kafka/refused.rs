@@ -27,7 +27,7 @@ fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
     refused("", "options = { \"security.protocol\" = \"ssl\" }", &["may not have `security.protocol`", "`tls` and `sasl` say it"]);
     let Some(server) = KafkaServer::in_use() else { return };
     let topic = format!("[\"{}\"]", server.topic(1));
-    bench(passing(&server, &topic, "x", "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);
+    bench(passing(&server, &topic, &server.topic(1), "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);
 }
 
 #[test]
@@ -44,8 +44,13 @@ fn settings_that_do_not_fit_are_refused_by_check() {
 
 #[test]
 fn a_cluster_that_is_not_there_is_an_error_within_the_time_to_connect() {
-    let ended = bench(nowhere("connect-timeout = \"500ms\"", "")).run("run job.toml");
-    ended.assert(1, &["in: ", "the Kafka cluster at 127.0.0.1:9", "Connection refused", "hint: is a broker running there", " 0 restarts"]);
+    let (waits, parts) =
+        ("connect-timeout = \"500ms\"", ["the Kafka cluster at 127.0.0.1:9", "Connection refused", "hint: is a broker running there"]);
+    bench(nowhere("", waits)).run("run job.toml").assert(1, &parts).assert(1, &["error: out: look for the topic `b`"]);
+    let both = nowhere(waits, "");
+    let (reading, _) = both.split_once("[sink.out]").expect("a sink");
+    let ended = bench(format!("{reading}[sink.out]\nconnector = \"blackhole\"\ninput = \"in\"\n")).run("run job.toml");
+    ended.assert(1, &parts).assert(1, &["in: ", " 0 restarts"]);
 }
 
 #[test]
@@ -56,7 +61,9 @@ fn a_topic_that_is_not_there_is_named() {
     reading(&format!("[\"{missing}\"]"), &topic).assert(1, &[&format!("look for the topic `{missing}`"), "kafka-topics.sh"]);
     reading(&format!("{{ pattern = \"{missing}*\" }}"), &topic).assert(1, &[&format!("matches {missing}*")]);
     server.produce(&topic, &[json!({ "value": "v" })]);
-    reading(&format!("[\"{topic}\"]"), &missing).assert(1, &[&format!("look for the topic `{missing}`"), "out: take over"]);
+    reading(&format!("[\"{topic}\"]"), &missing).assert(1, &[&format!("out: look for the topic `{missing}`")]);
+    let checked = bench(passing(&server, &format!("[\"{topic}\"]"), &missing, "")).run("check job.toml");
+    checked.assert(2, &["job.toml:", &format!("`out`: look for the topic `{missing}`"), "kafka-topics.sh"]);
 }
 
 #[test]

@@ -63,10 +63,17 @@ impl Markers {
 
     /// Sees that the topic is there, with one partition, and keeps what is the newest of each marker.
     pub(super) fn make_topic(cluster: &Cluster, client: &Consumer, topic: &str) -> Result<(), EngineError> {
-        let admin = cluster.admin()?;
+        match Self::look_at_topic(cluster, client, topic)? {
+            true => Ok(()),
+            false => create(&*cluster.admin()?, cluster, topic),
+        }
+    }
+
+    /// Sees that the topic, where it is there, is as it has to be. False: it is not there.
+    pub(super) fn look_at_topic(cluster: &Cluster, client: &Consumer, topic: &str) -> Result<bool, EngineError> {
         match cluster.partitions(client, topic, &format!("look for the marker topic `{topic}`"))? {
-            None => create(&admin, cluster, topic),
-            Some(1) => is_compacted(&admin, cluster, topic),
+            None => Ok(false),
+            Some(1) => is_compacted(&*cluster.admin()?, cluster, topic).map(|()| true),
             Some(partitions) => {
                 let message = format!("the marker topic `{topic}` of the Kafka cluster at {} has {partitions} partitions", cluster.brokers);
                 Err(EngineError::new(ErrorKind::FixInput, message).with_hint("it has to have one: name another by `marker-topic`"))

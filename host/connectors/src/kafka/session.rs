@@ -49,7 +49,7 @@ impl Session {
             }
         });
         thread.map_err(|error| EngineError::new(ErrorKind::Retry, format!("start a thread that publishes: {error}")))?;
-        has_begun.await.unwrap_or_else(|_| Err(gone()))?;
+        answer_of(has_begun).await?;
         Ok(Self { work })
     }
 
@@ -60,12 +60,17 @@ impl Session {
         let (answer, answered) = oneshot::channel();
         let order: Work = Box::new(move |publishing| _ = answer.send(of(publishing)));
         self.work.send(order).map_err(|_| gone())?;
-        answered.await.unwrap_or_else(|_| Err(gone()))
+        answer_of(answered).await
     }
 }
 
+/// What a thread answers that waits for the cluster.
+pub(super) async fn answer_of<T>(answered: oneshot::Receiver<Result<T, EngineError>>) -> Result<T, EngineError> {
+    answered.await.unwrap_or_else(|_| Err(gone()))
+}
+
 fn gone() -> EngineError {
-    EngineError::new(ErrorKind::Bug, "the thread that publishes to Kafka has ended")
+    EngineError::new(ErrorKind::Bug, "a thread that waits for the Kafka cluster has ended")
 }
 
 impl OutboxSession for Session {

@@ -1,9 +1,10 @@
 //! The sink `kafka`. Exactly-once it is an outbox whose target is a topic: each chunk is a transaction of its own, with the marker in it, which lies in a topic of
 //! its own; nothing is open between two of them.
 
-use super::client::{Cluster, Isolation};
+use super::client::{Cluster, Isolation, aside};
 use super::destination::{Destination, TOPIC};
-use super::session::{Publishing, Session};
+use super::markers::Markers;
+use super::session::{Publishing, Session, answer_of};
 use super::writer::KafkaSink;
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
@@ -15,6 +16,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
 use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 use weir_engine::runtime::ConnectorIo;
 use weir_engine::{EngineError, Sink};
@@ -50,6 +52,33 @@ pub(super) struct TargetOptions {
     pub max_unpublished: u64,
     /// Those that are written to.
     pub topics: KnownTopics,
+}
+
+impl TargetOptions {
+    /// Sees that the topics are there, from a thread that may wait for the cluster.
+    fn seen(&self) -> Result<(), EngineError> {
+        let Self { cluster, destination, topics, .. } = self;
+        destination.fixed().map_or(Ok(()), |topic| topics.see_anew(cluster, topic))
+    }
+
+    /// The same for a sink whose output is published.
+    fn seen_with_markers(&self) -> Result<(), EngineError> {
+        self.seen()?;
+        Markers::look_at_topic(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, &self.marker_topic).map(|_| ())
+    }
+}
+
+/// What a look at the cluster gives, for which a thread waits.
+async fn looked(options: &Arc<TargetOptions>, look: fn(&TargetOptions) -> Result<(), EngineError>) -> Result<(), EngineError> {
+    let (answer, answered) = oneshot::channel();
+    let options = options.clone();
+    aside(move || _ = answer.send(look(&options)));
+    answer_of(answered).await
+}
+
+/// Sees that the topics of a sink that writes at once are there.
+pub(super) async fn look(options: &Arc<TargetOptions>) -> Result<(), EngineError> {
+    looked(options, TargetOptions::seen).await
 }
 
 /// Topics that have been seen to be there: a producer that asks for one that is not may make it.
@@ -142,6 +171,10 @@ impl OutboxTarget for KafkaTarget {
 
     fn max_unpublished(&self) -> Option<u64> {
         Some(self.options.max_unpublished)
+    }
+
+    fn look<'a>(&'a self, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
+        looked(&self.options, TargetOptions::seen_with_markers).boxed()
     }
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {

@@ -9,7 +9,7 @@ use crate::error::{EngineError, ErrorKind};
 use crate::runtime::{Clock, ConnectorIo, Lane, Monotonic, Simulator, Spawn};
 use crate::storage::FaultPlan;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, pending};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -25,6 +25,7 @@ struct Contents {
     markers: BTreeMap<MarkerKey, Marker>,
     values: Vec<String>,
     down: bool,
+    silent: bool,
 }
 
 /// One process's client.
@@ -88,6 +89,15 @@ impl TargetMemory {
     /// Takes no request from now on, or does again.
     pub fn set_down(&self, down: bool) {
         self.lock().down = down;
+    }
+
+    /// Leaves whoever looks at it without an answer from now on, or answers again.
+    pub fn set_silent(&self, silent: bool) {
+        self.lock().silent = silent;
+    }
+
+    fn is_silent(&self) -> bool {
+        self.lock().silent
     }
 
     /// All markers say that nothing is published.
@@ -163,6 +173,18 @@ impl OutboxTarget for MemoryTarget {
 
     fn chunk_bounds(&self) -> ChunkBounds {
         self.bounds
+    }
+
+    fn look<'a>(&'a self, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
+        let is_down = self.memory.lock().down;
+        async move {
+            match (is_down, self.memory.is_silent()) {
+                (_, true) => pending().await,
+                (true, false) => Err(EngineError::new(ErrorKind::Retry, "the target in memory: it is down").with_hint("set it up")),
+                (false, false) => Ok(()),
+            }
+        }
+        .boxed()
     }
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {

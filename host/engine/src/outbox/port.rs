@@ -85,6 +85,12 @@ pub trait OutboxTarget: Send + Sync {
         Atomicity::Transactions
     }
 
+    /// Sees whether output can be published to it: [`Sink::look`].
+    fn look<'a>(&'a self, io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
+        let _ = io;
+        ready(Ok(())).boxed()
+    }
+
     /// Keeps out every publisher of `owner`'s log and sink that took over before: nothing of theirs takes effect once this has returned, and what has
     /// taken effect until then shows in the markers. (A marker that was read before would not do: an old publisher could move it on.)
     ///
@@ -140,6 +146,10 @@ impl Sink for OutboxSink {
 
     fn delivery(&self) -> Delivery {
         Delivery::ExactlyOnce
+    }
+
+    fn look<'a>(&'a self, io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.target.look(io)
     }
 
     fn outbox(&self) -> Option<Arc<dyn OutboxTarget>> {

@@ -111,6 +111,17 @@ pub trait Sink: Send + Sync {
     }
 
     /// Where the engine publishes what the sink is given, for a sink that leaves staging and publishing to it: such a sink has no writer and no
+    /// Sees whether output can go where the job says, as far as that can be told without writing anything and without keeping anybody out: that somebody
+    /// answers there, lets this process in and takes what the job has for it. An error is the user's to mend, whatever its kind. A run that begins a job from nothing
+    /// asks for it before it writes anything, and so does `weir check`; a sink that cannot tell has nothing to look at.
+    ///
+    /// It answers within the time that the sink gives a connection. It is polled on a control thread and must not block there; what it starts on `io` is
+    /// ended behind it.
+    fn look<'a>(&'a self, io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
+        let _ = io;
+        Box::pin(async { Ok(()) })
+    }
+
     /// committer of its own.
     fn outbox(&self) -> Option<Arc<dyn OutboxTarget>> {
         None

@@ -35,6 +35,8 @@ struct Known {
     beside: Option<BesideTheLog>,
     /// The store has been tried.
     probed: bool,
+    /// The sinks' targets have been looked at.
+    looked: bool,
     /// The number of entries in front of the place that another process took.
     taken: Option<usize>,
 }
@@ -83,6 +85,9 @@ impl Supervisor {
             Err(error) if error.kind() == ErrorKind::Corrupt && log.has_grown().await? => return Ok(None),
             Err(error) => return Err(error),
         };
+        if self.begins_from_nothing(&read_back.restored, &history) && !std::mem::replace(&mut known.looked, true) {
+            self.look_at_targets().await?;
+        }
         let last = history.last_attempt.max(newest_beside);
         let attempt = AttemptId(last.map_or(1, |last| last.0 + 1));
         if let Some(outcome) = self.stopped_before_it_began() {

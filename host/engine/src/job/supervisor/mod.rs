@@ -8,6 +8,7 @@ mod prepare;
 mod redeploy;
 pub(in crate::job) mod restart;
 mod resume;
+mod targets;
 
 use crate::checkpoint::{JobLog, stop_max};
 use crate::element::CheckpointId;

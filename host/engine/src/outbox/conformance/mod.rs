@@ -52,6 +52,7 @@ pub trait TargetUnderTest: Sync {
 pub async fn target_suite(under_test: &dyn TargetUnderTest, io: ConnectorIo) {
     for wrong in ALL_WRONG {
         let mut at = 0;
+    a_look_finds_it_and_leaves_nothing(under_test, &io).await;
         while one_step_goes_wrong(under_test, &io, at, wrong).await {
             at += 1;
         }
@@ -70,6 +71,14 @@ pub async fn target_suite(under_test: &dyn TargetUnderTest, io: ConnectorIo) {
 
 /// A process publishes three checkpoints, and its step number `at` goes wrong; another, which knows of nothing that was published and cuts other chunks,
 /// goes on. False where it makes fewer steps.
+/// A target that is there is looked at before anybody takes over, and nobody sees that.
+async fn a_look_finds_it_and_leaves_nothing(under_test: &dyn TargetUnderTest, io: &ConnectorIo) {
+    let before = under_test.seen().await;
+    let looked = under_test.client(ChunkBounds::default()).look(io).await;
+    looked.expect("it is there");
+    assert_eq!(under_test.seen().await, before);
+}
+
 async fn one_step_goes_wrong(under_test: &dyn TargetUnderTest, io: &ConnectorIo, at: usize, wrong: Wrong) -> bool {
     let world = World::new(under_test, io, format!("{wrong:?}-{at}").to_lowercase());
     let outputs = [world.stage(1, 0, &[5]).await, world.stage(3, 5, &[3, 4]).await, world.stage(4, 12, &[2]).await];
