@@ -3,7 +3,7 @@
 mod lag;
 mod watermark;
 
-pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags, SubtaskTroubles};
+pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags, SubtaskTroubles, Trouble};
 pub use watermark::SubtaskWatermarks;
 
 use std::collections::BTreeMap;
@@ -130,7 +130,7 @@ pub struct VertexMetrics {
     pub watermark: SubtaskWatermarks,
     /// How far a source's subtasks lag behind what there is, as of up to a second ago, or of the last barrier where a subtask has been held up since.
     pub lag: SubtaskLags,
-    /// Why a source's subtasks do not get what there is, as of then.
+    /// Why a source's subtasks do not get what there is, as of then; why a sink's do not get rid of what they have.
     pub trouble: SubtaskTroubles,
 }
 

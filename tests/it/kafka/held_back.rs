@@ -52,6 +52,7 @@ fn a_sink_whose_broker_is_away_stops_at_its_bound_and_says_so_and_goes_on() {
     assert!(outbox["unpublished_bytes"].as_u64() >= Some(2_048) && outbox["oldest_unpublished_age_s"].as_f64() > Some(0.0), "{outbox}");
     let trouble = full["vertices"][0]["trouble"].as_str().expect("a text");
     assert!(trouble.contains(&server.brokers()), "{trouble}");
+    assert!(full["vertices"][2]["trouble"].as_str().is_some_and(|trouble| trouble.contains(&server.brokers())), "{full}");
     let text = bench.run("status words").stdout;
     assert!(["of output to publish", "as much as may", "tries)", trouble].iter().all(|part| text.contains(part)), "{text}");
     // Each of these looks would see another checkpoint, were one completed.
@@ -69,4 +70,23 @@ fn a_sink_whose_broker_is_away_stops_at_its_bound_and_says_so_and_goes_on() {
     bench.edit_job(SLOWLY, "");
     process.ended().assert(0, &[]);
     assert_eq!(counted(&server, &output, RECORDS), counts(0..RECORDS));
+}
+
+#[test]
+fn a_sink_that_writes_at_once_says_why_what_it_has_does_not_arrive() {
+    let Some(server) = KafkaServer::alone() else { return };
+    let (input, output) = (server.topic(4), server.topic(3));
+    server.produce(&input, &messages(0..RECORDS));
+    let job = counting(&server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), "");
+    let bench = bench(job.replace(&format!("marker-topic = \"{output}-markers\""), "delivery = \"at-least-once\""));
+    let mut process = bench.start("run job.toml -q");
+    status_when(&bench, &mut process, "something is written", |seen| {
+        seen["vertices"][2]["records_in"].as_u64() > Some(0) && seen["last_checkpoint"]["id"].as_u64() > Some(2)
+    });
+    server.kill();
+    let away = status_when(&bench, &mut process, "it says so", |seen| seen["vertices"][2].get("trouble").is_some());
+    assert!(away["vertices"][2]["trouble"].as_str().is_some_and(|trouble| trouble.contains(&server.brokers())), "{away}");
+    server.begin();
+    status_when(&bench, &mut process, "it is reached", |seen| seen["vertices"][2].get("trouble").is_none());
+    process.kill();
 }

@@ -126,7 +126,7 @@ pub struct StatusVertex {
     /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
     #[serde(default)]
     pub lag: Option<LagDocument>,
-    /// Why a source does not get what there is, while it does not, as of the last look at it: it goes on trying.
+    /// Why a source does not get what there is, while it does not, as of the last look at it, or why what a sink has does not get to where it goes: it goes on trying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// What the job file refers to, where it runs what that led to; `None` of a plugin in a file, and of one that an upgrade brought.

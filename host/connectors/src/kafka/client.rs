@@ -136,7 +136,11 @@ impl Cluster {
         if !self.options.contains_key("message.timeout.ms") {
             config.set("message.timeout.ms", "0");
         }
-        config.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", i32::MAX.to_string());
+        // By the statistics it is known that a broker is reached again.
+        config
+            .set("queue.buffering.max.messages", "0")
+            .set("queue.buffering.max.kbytes", i32::MAX.to_string())
+            .set("statistics.interval.ms", "1000");
         let writing = Writing { cluster: self.clone(), told: Told::with(credentials), deliveries: Mutex::default() };
         config.create_with_context(writing).map_err(|error| self.failed("make a producer", &error, None))
     }

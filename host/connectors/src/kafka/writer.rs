@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use weir_engine::element::CheckpointId;
+use weir_engine::metrics::Trouble;
+use weir_engine::runtime::ConnectorIo;
 use weir_engine::sink::{Delivery, SinkAttempt, WriterContext};
 use weir_engine::{Committable, EngineError, RecordBatch, Sink, SinkWriter};
 
@@ -35,6 +37,10 @@ impl Sink for KafkaSink {
     }
 
     /// Sees that the cluster is there, and the topic.
+    fn look<'a>(&'a self, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
+        super::target::look(&self.options).boxed()
+    }
+
     fn prepare_attempt<'a>(&'a self, _attempt: &'a SinkAttempt) -> BoxFuture<'a, Result<(), EngineError>> {
         async {
             let TargetOptions { cluster, destination, topics, .. } = &*self.options;
@@ -105,6 +111,16 @@ impl SinkWriter for KafkaWriter {
         self.producer.context().deliveries().poll_room(cx)
     }
 
+    fn trouble(&self) -> Option<Trouble> {
+        // Whoever asks does not keep the producer.
+        let producer = Arc::downgrade(&self.producer);
+        Some(Arc::new(move || {
+            let producer = producer.upgrade()?;
+            let Writing { told, cluster, .. } = &**producer.context();
+            told.trouble().map(|trouble| format!("{trouble}: it is tried again ({})", cluster.brokers))
+        }))
+    }
+
     fn prepare_commit(
         &mut self,
         _checkpoint_id: CheckpointId,
@@ -131,6 +147,10 @@ impl Writing {
 impl ClientContext for Writing {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.told.log(level, facility, message);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.told.stats_raw(statistics);
     }
 
     /// With what it has, it is refused: the next attempt reads what there is by then.

@@ -1,4 +1,4 @@
-//! How far a source lags behind what there is: split by split, and for all of its subtasks together.
+//! How far a source lags behind what there is: split by split, and for all of its subtasks together; and what troubles a source or a sink.
 //!
 //! A source may have splits without number: so many that lag most have a name.
 //!
@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many splits are named.
 const NAMED: usize = 256;
@@ -138,28 +138,55 @@ impl SubtaskLags {
     }
 }
 
-/// Why the subtasks of one source do not get what there is, as they said last.
-#[derive(Debug, Default)]
-pub struct SubtaskTroubles(Mutex<BTreeMap<u32, String>>);
+/// Says what keeps a connector from what it does, while something does; it goes on trying. It is asked at any time, from any thread, and answers at once.
+pub type Trouble = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// Why the subtasks of one source do not get what there is, or those of one sink do not get rid of what they have.
+#[derive(Default)]
+pub struct SubtaskTroubles(Mutex<Troubles>);
+
+#[derive(Default)]
+struct Troubles {
+    /// As they said last.
+    said: BTreeMap<u32, String>,
+    /// Of those that are asked: a sink that waits for room says nothing by itself.
+    asked: BTreeMap<u32, Trouble>,
+}
 
 impl SubtaskTroubles {
     /// Subtask `index` has this trouble by now, or none.
     pub fn set(&self, index: u32, trouble: Option<String>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = &mut self.lock().said;
         match trouble {
-            Some(trouble) => all.insert(index, trouble),
-            None => all.remove(&index),
+            Some(trouble) => said.insert(index, trouble),
+            None => said.remove(&index),
         };
     }
 
-    /// Other subtasks will read.
+    /// Subtask `index` is asked.
+    pub(crate) fn ask(&self, index: u32, trouble: Trouble) {
+        self.lock().asked.insert(index, trouble);
+    }
+
+    /// Other subtasks will be at work.
     pub(crate) fn reset(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.lock() = Troubles::default();
     }
 
     /// That of any of them.
     pub fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
+        let troubles = self.lock();
+        troubles.said.values().next().cloned().or_else(|| troubles.asked.values().find_map(|trouble| trouble()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Troubles> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SubtaskTroubles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SubtaskTroubles").field(&self.get()).finish()
     }
 }
 
@@ -226,5 +253,21 @@ mod tests {
         assert_eq!(lags.get(), SourceLag { known: Some(known), unknown_splits: 0 });
         lags.reset();
         assert_eq!(lags.get(), SourceLag::default());
+    }
+
+    #[test]
+    fn a_subtask_that_is_asked_has_its_trouble_for_as_long_as_it_says_so() {
+        let (troubles, away) = (SubtaskTroubles::default(), Arc::new(Mutex::new(true)));
+        let asked = away.clone();
+        troubles.ask(1, Arc::new(move || asked.lock().unwrap().then(|| "it is away".to_owned())));
+        assert_eq!(troubles.get().as_deref(), Some("it is away"));
+        troubles.set(0, Some("said".into()));
+        assert_eq!(troubles.get().as_deref(), Some("said"));
+        troubles.set(0, None);
+        *away.lock().unwrap() = false;
+        assert_eq!(troubles.get(), None);
+        *away.lock().unwrap() = true;
+        troubles.reset();
+        assert_eq!(troubles.get(), None, "others are at work");
     }
 }

@@ -223,6 +223,12 @@ impl Outbox {
         (waits > 0).then(|| state.with_trouble(format!("output of {checkpoints} of the sink `{}`", self.sink)))
     }
 
+    /// Why nothing is published, while the target is not reached and is tried again.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let state = self.lock();
+        state.last_error.as_ref().filter(|_| state.retries > 0).map(|error| error.message.clone())
+    }
+
     /// What is shown of it.
     pub fn status(&self) -> OutboxStatus {
         let state = self.lock();

@@ -9,6 +9,7 @@ pub use crate::checkpoint::Committable;
 
 use crate::element::{AttemptId, CheckpointId, RecordBatch};
 use crate::error::EngineError;
+use crate::metrics::Trouble;
 use crate::operator::Subtask;
 use crate::outbox::OutboxTarget;
 use crate::runtime::ConnectorIo;
@@ -110,7 +111,6 @@ pub trait Sink: Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// Where the engine publishes what the sink is given, for a sink that leaves staging and publishing to it: such a sink has no writer and no
     /// Sees whether output can go where the job says, as far as that can be told without writing anything and without keeping anybody out: that somebody
     /// answers there, lets this process in and takes what the job has for it. An error is the user's to mend, whatever its kind. A run that begins a job from nothing
     /// asks for it before it writes anything, and so does `weir check`; a sink that cannot tell has nothing to look at.
@@ -122,6 +122,7 @@ pub trait Sink: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
+    /// Where the engine publishes what the sink is given, for a sink that leaves staging and publishing to it: such a sink has no writer and no
     /// committer of its own.
     fn outbox(&self) -> Option<Arc<dyn OutboxTarget>> {
         None
@@ -141,6 +142,11 @@ pub trait SinkWriter: Send {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
+    }
+
+    /// Says why what is written does not arrive, while it does not and is tried again; `None`: it has nothing to say of that, ever.
+    fn trouble(&self) -> Option<Trouble> {
+        None
     }
 
     /// Everything written since the last call becomes part of `checkpoint_id`. Quick: the slow part (flush, fsync, checksum) is in the

@@ -87,7 +87,9 @@ fn status_text(status: &JobStatusDocument) -> String {
             padded(&vertex.id, width),
             vertex.parallelism
         ));
-        if let Some(trouble) = &vertex.trouble {
+        // What keeps a sink from publishing stands below, with what waits for that.
+        let is_below = status.outboxes.iter().any(|outbox| outbox.sink == vertex.id);
+        if let Some(trouble) = vertex.trouble.as_ref().filter(|_| !is_below) {
             text.push_str(&format!("  {:width$}  {trouble}\n", ""));
         }
         text.push_str(&reference_text(vertex.reference.as_ref(), width));

@@ -328,13 +328,17 @@ impl Builder<'_> {
         match &v.kind {
             VertexKind::Source { .. } => unreachable!("a source is a head, not a node"),
             VertexKind::Sink(sink) => {
+                let troubles = &context.status.metrics.vertices[vertex].trouble;
                 if let Some(outbox) = context.outboxes.of(vertex) {
+                    let asked = outbox.clone();
+                    troubles.ask(index, Arc::new(move || asked.trouble()));
                     return Ok(NodeBody::Outbox(StagingWriter::new(outbox.clone())));
                 }
                 let subtask = Subtask { vertex: v.id.clone(), index, parallelism: v.parallelism };
                 let io = ConnectorIo::of_attempt(self.group.clone(), context.runtime.clock.clone());
                 let of_attempt = WriterContext { subtask, attempt: context.attempt, nonce: context.nonce.clone(), io };
                 let writer = sink.writer(&of_attempt).map_err(|error| error.context(&v.id))?;
+                writer.trouble().into_iter().for_each(|trouble| troubles.ask(index, trouble));
                 Ok(NodeBody::Sink(writer))
             }
             VertexKind::Operator(factory) => {
