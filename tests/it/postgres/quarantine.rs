@@ -68,3 +68,43 @@ fn more_than_may_be_an_exception_ends_the_job() {
     }
     assert_eq!(server.psql(&format!("SELECT count(*) FROM {table}")).trim(), "0");
 }
+
+/// What is too large for an index, or what a trigger raises with a code of its own.
+#[test]
+fn limits_and_codes_of_a_trigger_are_the_records_fault() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("k text, t text");
+    server.psql(&format!(
+        "CREATE INDEX ON {table} (t); CREATE FUNCTION {table}_odd() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN IF NEW.k = ''odd'' THEN RAISE ''odd it is'' USING ERRCODE = ''U0001''; END IF; RETURN NEW; END'; \
+         CREATE TRIGGER odd BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_odd()"
+    ));
+    // Nothing in it comes again, so it cannot be made smaller.
+    let next = |last: &u64| Some(last.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    let large: String = std::iter::successors(Some(1), next).map(|n| char::from(b'a' + (n >> 33) as u8 % 26)).take(9_000).collect();
+    let lines = format!(
+        "{{\"k\":\"a\",\"t\":\"x\"}}\n{{\"k\":\"b\",\"t\":\"{large}\"}}\n{{\"k\":\"odd\",\"t\":\"y\"}}\n{{\"k\":\"c\",\"t\":\"z\"}}\n"
+    );
+    let failed = bench(passing(&server.url(), &table, ""), lines.clone()).run("run job.toml");
+    failed.assert(1, &["record 2 of checkpoint", "(key \"b\")", "index row size"]);
+    let aside = set_aside(&server, &table, "", &lines);
+    assert_eq!(server.psql(&format!("SELECT k FROM {table} ORDER BY k")), "a\nc\n");
+    let aside: Vec<&str> = aside.lines().collect();
+    assert!(matches!(&aside[..], [large, odd] if large.contains("index row size") && odd.ends_with("|odd it is")), "{aside:?}");
+}
+
+#[test]
+fn a_record_whose_time_no_server_has_a_place_for_is_set_aside_with_the_nearest() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("k text, n int2, at timestamptz");
+    let lines = "{\"k\":\"a\",\"n\":1,\"t\":5}\n{\"k\":\"b\",\"n\":2,\"t\":9223372036854775000}\n";
+    let of_sink = format!(
+        "on-error = \"quarantine\"\nquarantine-table = \"{table}_aside\"\ncolumns = {{ k = \"k\", n = \"n\", at = {{ record = \"timestamp\" }} }}"
+    );
+    let bench = bench(passing(&server.url(), &table, &of_sink), lines.into());
+    bench.edit_job("key = \"k\"", "key = \"k\"\ntimestamp = \"t\"");
+    bench.run("run job.toml").assert(0, &["finished"]);
+    assert_eq!(server.psql(&format!("SELECT k FROM {table}")), "a\n");
+    let aside = server.psql(&format!("SELECT extract(year FROM record_time AT TIME ZONE 'UTC'), error FROM {table}_aside"));
+    assert!(aside.starts_with("294276|") && aside.contains("its time is 9223372036854775000 ms since 1970"), "{aside}");
+}

@@ -2,48 +2,22 @@
 
 use super::connection::Place;
 use super::failures::told;
-use super::markers::Refused;
+use super::patience::Patience;
 use super::rows::{Misfit, Rows};
+use super::sqlstate::Blame;
+use super::stopped::{Fault, Statement as By, Stopped};
 use bytes::Bytes;
 use futures_util::future::poll_fn;
 use futures_util::sink::Sink;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::{Pin, pin};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{CopyInSink, Statement, Transaction};
 use weir_engine::checkpoint::Marker;
 use weir_engine::{EngineError, ErrorKind, RecordBatch};
 
 /// Rows are handed over in pieces of about so many bytes; between two of them others have their turn.
 const PIECE: usize = 256 << 10;
-
-/// Why a transaction has come to nothing.
-pub(super) enum Stopped {
-    Refused(Refused),
-    /// A record is at fault.
-    Misfit(Fault),
-    /// More records are than may be set aside.
-    TooMany(EngineError),
-}
-
-impl From<Refused> for Stopped {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<tokio_postgres::Error> for Stopped {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-/// A record that makes no row, by its place in the chunk, and why.
-pub(super) struct Fault {
-    pub record: usize,
-    pub why: String,
-}
 
 /// The records of a chunk that are left out, each with why.
 pub(super) type Faults = BTreeMap<usize, String>;
@@ -55,6 +29,7 @@ pub(super) struct Chunk<'c> {
     pub rows: &'c Rows,
     pub table: &'c str,
     pub place: &'c Place,
+    pub patience: &'c Patience,
 }
 
 impl Chunk<'_> {
@@ -79,18 +54,19 @@ impl Chunk<'_> {
         Fault { record, why }
     }
 
-    /// Copies the rows into the temporary table, but for those of `faults`. A record that weir itself finds not to fit is put there as well where `set_aside`.
+    /// Copies the rows of `these` records into the temporary table. A record that weir itself finds not to fit is put into `faults` where it may be `set_aside`.
     pub(super) async fn stage(
         &self,
         transaction: &Transaction<'_>,
         copy: &Statement,
+        these: &[usize],
         faults: &mut Faults,
         set_aside: bool,
     ) -> Result<(), Stopped> {
         let sink: CopyInSink<Bytes> = transaction.copy_in(copy).await?;
         let (mut sink, mut piece) = (pin!(sink), Vec::with_capacity(PIECE + PIECE / 4));
-        let mut sent = Vec::with_capacity(self.records.len());
-        for record in (0..self.records.len()).filter(|record| !faults.contains_key(record)).collect::<Vec<_>>() {
+        let mut sent = Vec::with_capacity(these.len());
+        for &record in these {
             let before = piece.len();
             match self.rows.push(self.records, record, &mut piece) {
                 Ok(()) => sent.push(record),
@@ -108,6 +84,7 @@ impl Chunk<'_> {
                 if !send(sink.as_mut(), full).await {
                     break;
                 }
+                self.patience.heard();
                 tokio::task::yield_now().await;
             }
         }
@@ -115,18 +92,18 @@ impl Chunk<'_> {
         if !piece.is_empty() {
             send(sink.as_mut(), piece).await;
         }
-        sink.finish().await.map(|_| ()).map_err(|error| self.refused(error, &sent))
+        self.patience.heard();
+        sink.finish().await.map(|_| self.patience.heard()).map_err(|error| self.refused(error, &sent))
     }
 
-    /// What the server has refused while rows came in. It names the row and the column of the temporary table.
+    /// What the server has refused while rows came in. It names the row and the column of the temporary table, as long as it speaks a language in which they are
+    /// found.
     fn refused(&self, error: tokio_postgres::Error, sent: &[usize]) -> Stopped {
-        let Some(refused) = error.as_db_error() else { return error.into() };
-        let context = refused.where_().unwrap_or_default();
-        let is_of_data = refused.code().code().starts_with("22") || *refused.code() == SqlState::CHECK_VIOLATION;
-        let place = place_in_copy(context).filter(|_| is_of_data);
+        let Some(refused) = error.as_db_error().filter(|refused| Blame::of(refused.code()) == Blame::Record) else { return error.into() };
+        let place = place_in_copy(refused.where_().unwrap_or_default());
         match place.and_then(|(line, column)| Some((sent.get(line.checked_sub(1)?)?, column))) {
             Some((record, column)) => Stopped::Misfit(self.fault(*record, Misfit { column, why: told(refused) })),
-            None => error.into(),
+            None => Stopped::SomeMisfit { by: By::Copy, refused: Box::new(refused.clone()) },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A connection to the server: how it is made, and what is said of the place that it leads to.
 
 use super::failures::{self, Failure};
+use super::patience::Patience;
 use super::secured::Connector;
 use super::tls::{self, Verify};
 use super::url::Address;
@@ -9,9 +10,10 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use std::fmt;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config};
 use weir_engine::runtime::ConnectorIo;
@@ -33,20 +35,19 @@ pub(super) struct Server {
     pub password: Option<Template>,
     pub tls: Option<Tls>,
     pub connect_timeout: Duration,
+    pub answer_timeout: Duration,
+    /// It has let somebody in, and answered.
+    pub has_answered: Arc<AtomicBool>,
 }
 
 impl Server {
-    /// The URL as it is shown, where it is shown otherwise than it is written; an error where it is none.
-    pub(super) fn shown(&self) -> Result<Option<String>, String> {
-        let (config, sslmode, _) = self.config()?;
-        let has_password = config.get_password().is_some();
-        let is_plain = self.url.is_plain() && self.password.is_none();
-        let sslmode = sslmode.map(|mode| format!("?sslmode={mode}")).unwrap_or_default();
-        Ok((is_plain && has_password).then(|| format!("{}{sslmode}", Place::of(&config).url())))
+    /// Sees that they say where a server is. The error says what is wrong, and nothing of what stands there.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.config().map(drop)
     }
 
-    /// What they say now, the mode of TLS that the URL says, and what TLS is made of. The error says what is wrong, and nothing of what stands there.
-    fn config(&self) -> Result<(Config, Option<String>, Connector), String> {
+    /// What they say now, and what TLS is made of. The error says what is wrong, and nothing of what stands there.
+    fn config(&self) -> Result<(Config, Connector), String> {
         let read = |template: &Template| template.secret().map_err(|error| error.to_string());
         let Address { rest, sslmode } = Address::of(&read(&self.url)?)?;
         // What the parser says may quote a part of it.
@@ -71,7 +72,7 @@ impl Server {
         let (idle, interval, retries) = KEEPALIVE;
         config.keepalives_idle(idle).keepalives_interval(interval).keepalives_retries(retries);
         config.tcp_user_timeout(idle + interval * retries);
-        Ok((config, sslmode, connector))
+        Ok((config, connector))
     }
 
     fn connector(&self, sslmode: Option<&str>) -> Result<Connector, String> {
@@ -83,15 +84,17 @@ impl Server {
         tls::client_config(verify, &texts).map(|config| Connector(Some(Arc::new(config))))
     }
 
-    /// Connects, and says what every connection begins with. The connection's task ends when the client goes, or with the attempt.
+    /// Connects, and says what every connection begins with. The connection's task ends when the client goes, when nobody waits for it any more, or with the attempt.
     pub(super) async fn connect(&self, io: &ConnectorIo) -> Result<Connection, EngineError> {
         // A file that is just being replaced is there again in a moment.
-        let unread = |why| EngineError::new(ErrorKind::Retry, format!("connect to PostgreSQL: `url`, `password`, `tls`: {why}"));
-        let (config, _, connector) = self.config().map_err(unread)?;
-        let place = Place::of(&config);
+        let kind = if self.has_answered.load(Ordering::Relaxed) { ErrorKind::Retry } else { ErrorKind::FixInput };
+        let unread = |why| EngineError::new(kind, format!("connect to PostgreSQL: `url`, `password`, `tls`: {why}"));
+        let (config, connector) = self.config().map_err(unread)?;
+        let place = Place { has_answered: self.has_answered.clone(), ..Place::of(&config) };
         let (tell, told) = oneshot::channel();
-        let ended = place.ended.clone();
-        let connect = async move {
+        let (ended, given_up) = (place.ended.clone(), Arc::new(Notify::new()));
+        let over = given_up.clone();
+        let connected = async move {
             match config.connect(connector).await {
                 Ok((client, connection)) => {
                     let mut connection = pin!(connection);
@@ -105,6 +108,7 @@ impl Server {
                 Err(error) => _ = tell.send(Err(error)),
             }
         };
+        let connect = async move { _ = select(pin!(connected), pin!(over.notified())).await };
         io.spawn("postgres", connect.boxed());
         let begun = async {
             let client = told.await.map_err(|_| Failure::Gone("the attempt is over".into()))??;
@@ -113,10 +117,15 @@ impl Server {
         };
         let late = io.clock().sleep_until(io.clock().now() + self.connect_timeout);
         let failure = match select(pin!(begun), late).await {
-            Either::Left((Ok(client), _)) => return Ok(Connection { client, place }),
+            Either::Left((Ok(client), _)) => {
+                self.has_answered.store(true, Ordering::Relaxed);
+                let patience = Patience::new(io.clock().clone(), self.answer_timeout);
+                return Ok(Connection { client, place, patience, given_up });
+            }
             Either::Left((Err(failure), _)) => failure,
             Either::Right(_) => Failure::Gone(format!("no answer within {}", humantime::format_duration(self.connect_timeout))),
         };
+        given_up.notify_one();
         Err(failure.error("connect", &place))
     }
 }
@@ -125,6 +134,45 @@ impl Server {
 pub(super) struct Connection {
     pub client: Client,
     pub place: Place,
+    pub patience: Patience,
+    /// Tells the connection's task that nobody waits for the server any more.
+    given_up: Arc<Notify>,
+}
+
+impl Connection {
+    /// Whoever waits for this connection.
+    pub(super) fn waiting(&self) -> Waiting {
+        let Self { place, patience, given_up, .. } = self;
+        Waiting { place: place.clone(), patience: patience.clone(), given_up: given_up.clone() }
+    }
+}
+
+/// Whoever waits for a connection, for as long as its patience lasts: a server that says nothing for longer is given up, with what is under way.
+pub(super) struct Waiting {
+    place: Place,
+    patience: Patience,
+    given_up: Arc<Notify>,
+}
+
+impl Waiting {
+    /// The same for so long.
+    pub(super) fn within(self, limit: Duration) -> Self {
+        Self { patience: self.patience.within(limit), ..self }
+    }
+
+    /// What `asked` comes to, or that the server has said nothing for `answer-timeout` while it was attempted.
+    pub(super) async fn attempt<T>(&self, attempted: &str, asked: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
+        match self.patience.wait(asked).await {
+            Some(answer) => answer,
+            None => {
+                self.given_up.notify_one();
+                let message =
+                    format!("{attempted}: {}: no answer within {}", self.place, humantime::format_duration(self.patience.limit()));
+                let hint = "does the server do anything, or is it stopped? Where it needs more for one statement, raise `answer-timeout`";
+                Err(EngineError::new(ErrorKind::Retry, message).with_hint(hint))
+            }
+        }
+    }
 }
 
 /// Which database, as who: what errors name. It has no password.
@@ -135,6 +183,8 @@ pub(super) struct Place {
     user: String,
     /// Why the connection has ended, once it has for a reason.
     ended: Arc<OnceLock<String>>,
+    /// The server has let somebody in before.
+    has_answered: Arc<AtomicBool>,
 }
 
 impl Place {
@@ -151,11 +201,13 @@ impl Place {
             hosts = config.get_hostaddrs().iter().enumerate().map(|(at, address)| format!("{address}:{}", port(at))).collect();
         }
         let user = config.get_user().unwrap_or_default().to_owned();
-        Self { hosts: hosts.join(","), database: config.get_dbname().unwrap_or(&user).to_owned(), user, ended: Arc::default() }
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://{}:***@{}/{}", self.user, self.hosts, self.database)
+        Self {
+            hosts: hosts.join(","),
+            database: config.get_dbname().unwrap_or(&user).to_owned(),
+            user,
+            ended: Arc::default(),
+            has_answered: Arc::default(),
+        }
     }
 
     /// Where it is.
@@ -166,6 +218,11 @@ impl Place {
     /// Why the connection has ended, once it has for a reason.
     pub(super) fn ended(&self) -> Option<&str> {
         self.ended.get().map(String::as_str)
+    }
+
+    /// What can be done where somebody is not let in.
+    pub(super) fn kind_of_refusal(&self) -> ErrorKind {
+        if self.has_answered.load(Ordering::Relaxed) { ErrorKind::Retry } else { ErrorKind::FixInput }
     }
 
     /// Who connects.

@@ -1,6 +1,7 @@
-//! What errors of the server mean: whether trying again may help, and what the user can do.
+//! What errors of the server mean: whether trying again may help, and what the user can do. Whose fault one is is in `sqlstate`.
 
 use super::connection::Place;
+use super::sqlstate::Blame;
 use super::tls;
 use std::error::Error as _;
 use tokio_postgres::Error;
@@ -14,7 +15,7 @@ pub(super) enum Failure {
     Refused(Box<DbError>),
     /// Nobody has answered: the outcome is unknown.
     Gone(String),
-    /// One of the two does not believe the other to be who it is, or the server has no TLS.
+    /// One of the two does not believe the other to be who it is, or has nothing to show that it is; or the server has no TLS.
     Untrusted { why: String, hint: &'static str },
 }
 
@@ -30,19 +31,26 @@ impl From<Error> for Failure {
     }
 }
 
-/// What the user can do where TLS has come to nothing, and will the next time.
+/// What the user can do where TLS, or telling who connects, has come to nothing, and will the next time.
 fn distrust(error: &Error) -> Option<&'static str> {
     let cause = error.source()?;
     if let Some(io) = cause.downcast_ref::<std::io::Error>() {
         return tls::hint(io.get_ref()?.downcast_ref::<rustls::Error>()?);
     }
-    // What the client says of a server that answers so.
-    (cause.to_string() == "server does not support TLS")
-        .then_some("have TLS set up there (`ssl = on` in postgresql.conf), or do without it")
+    // What the client says of a server that answers so, or that asks so for who connects.
+    match (error.to_string().as_str(), cause.to_string().as_str()) {
+        (_, "server does not support TLS") => Some("have TLS set up there (`ssl = on` in postgresql.conf), or do without it"),
+        ("invalid configuration", "password missing") => Some("the server asks for a password: `password` says it, or `url`"),
+        ("authentication error", _) => {
+            Some("see the password, and how the server's pg_hba.conf has it told: weir tells it by `scram-sha-256`, `md5` and `password`")
+        }
+        (_, _) => None,
+    }
 }
 
 impl Failure {
-    /// The error of what was attempted at `place`.
+    /// The error of what was attempted at `place`. Who is not let in for a reason of the job file's ends the job where the server has never answered; later it is tried
+    /// again, because it may be that only one of the two has the new password by now.
     pub(super) fn error(&self, attempted: &str, place: &Place) -> EngineError {
         match self {
             Self::Gone(why) => {
@@ -50,9 +58,11 @@ impl Failure {
                 let why = place.ended().unwrap_or(why);
                 EngineError::new(ErrorKind::Retry, format!("{attempted}: {place}: {why}")).with_hint(hint)
             }
-            Self::Untrusted { why, hint } => EngineError::new(ErrorKind::FixInput, format!("{attempted}: {place}: {why}")).with_hint(*hint),
+            Self::Untrusted { why, hint } => {
+                EngineError::new(place.kind_of_refusal(), format!("{attempted}: {place}: {why}")).with_hint(*hint)
+            }
             Self::Refused(refused) => {
-                let error = EngineError::new(kind(refused.code()), format!("{attempted}: {place}: {}", told(refused)));
+                let error = EngineError::new(kind(refused.code(), place), format!("{attempted}: {place}: {}", told(refused)));
                 match hint(refused, place) {
                     Some(hint) => error.with_hint(hint),
                     None => error,
@@ -77,14 +87,11 @@ pub(super) fn told(refused: &DbError) -> String {
     format!("{}{detail}", refused.message())
 }
 
-/// Whether trying again may help. A server that stops, has no room for now or takes part in a deadlock is another one in a moment; what it refuses for what
-/// it was given, or because somebody may not, stays refused.
-fn kind(code: &SqlState) -> ErrorKind {
-    match code.code().get(..2) {
-        Some("08" | "40" | "53" | "55" | "57" | "58" | "XX") => ErrorKind::Retry,
-        Some("25") if *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => ErrorKind::Retry,
-        Some("25") if *code == SqlState::READ_ONLY_SQL_TRANSACTION => ErrorKind::Retry,
-        Some(_) | None => ErrorKind::FixInput,
+fn kind(code: &SqlState, place: &Place) -> ErrorKind {
+    match Blame::of(code) {
+        Blame::Moment => ErrorKind::Retry,
+        Blame::Login => place.kind_of_refusal(),
+        Blame::Record | Blame::Job => ErrorKind::FixInput,
     }
 }
 
@@ -101,6 +108,9 @@ fn hint(refused: &DbError, place: &Place) -> Option<String> {
     if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
         return Some(format!("see the password of `{}`, and whether the server's pg_hba.conf lets it in from here", place.user()));
     }
+    if *code == SqlState::TOO_MANY_CONNECTIONS {
+        return Some("raise `max_connections` of the server, or end connections that nobody needs".into());
+    }
     if *code == SqlState::INVALID_CATALOG_NAME {
         return Some("create the database, or mend its name in `url`; `psql -l` shows what there is".into());
     }
@@ -111,17 +121,4 @@ fn hint(refused: &DbError, place: &Place) -> Option<String> {
         return Some("this server is a standby: name the primary in `url`".into());
     }
     refused.hint().map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_pass_is_tried_again_and_what_stays_refused_is_not() {
-        let retried = ["08006", "40001", "40P01", "53300", "55P03", "57P01", "57P03", "57014", "25P03", "25006"];
-        assert!(retried.iter().all(|code| kind(&SqlState::from_code(code)) == ErrorKind::Retry));
-        let refused = ["28P01", "3D000", "42P01", "42501", "42703", "22003", "23505", "23502", "25P02"];
-        assert!(refused.iter().all(|code| kind(&SqlState::from_code(code)) == ErrorKind::FixInput));
-    }
 }

@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::failures::Failure;
 use super::markers::{Refused, make};
 use super::table_name::TableName;
+use std::borrow::Cow;
 use tokio_postgres::{Statement, Transaction};
 use weir_engine::checkpoint::MarkerKey;
 use weir_engine::element::NO_TIMESTAMP;
@@ -15,6 +16,9 @@ use weir_engine::{EngineError, ErrorKind};
 const MOST: u64 = 1_000;
 /// Once it has seen so many records, one in a hundred is the most.
 const SEEN: u64 = 10_000;
+
+/// What `timestamptz` has a place for, in ms since 1970: from 4714-11-24 BC up to the end of 294276.
+const TIMES: (i64, i64) = (-210_866_803_200_000, 9_224_318_015_999_000);
 
 /// The table, and how much this connection has put there.
 pub(super) struct Quarantine {
@@ -78,9 +82,10 @@ impl Quarantine {
         let checkpoint_id = chunk.marker.checkpoint_id.0.cast_signed();
         for (record, why) in faults {
             let (place, time) = (chunk.place_of(*record).cast_signed(), chunk.records.timestamps()[*record]);
-            let time = Some(time).filter(|time| *time != NO_TIMESTAMP);
+            let (time, why) = record_time(time, why);
             let (of_key, value) = (chunk.records.key(*record), chunk.records.value(*record));
-            transaction.execute(&self.insert, &[&key.log, &key.sink, &checkpoint_id, &place, &of_key, &value, &time, &why]).await?;
+            transaction.execute(&self.insert, &[&key.log, &key.sink, &checkpoint_id, &place, &of_key, &value, &time, &&*why]).await?;
+            chunk.patience.heard();
         }
         Ok(())
     }
@@ -92,5 +97,28 @@ impl Quarantine {
         if let Some((_, why)) = faults.last_key_value() {
             tracing::warn!(table = %self.table, set_aside = faults.len(), set_aside_total = self.set_aside, %why, "records set aside");
         }
+    }
+}
+
+/// The time of a record that is set aside, as far as the server has a place for it, and why it is: with the time itself where that is another.
+fn record_time(time: i64, why: &str) -> (Option<i64>, Cow<'_, str>) {
+    let (first, last) = TIMES;
+    match time {
+        NO_TIMESTAMP => (None, why.into()),
+        time if (first..=last).contains(&time) => (Some(time), why.into()),
+        time => (Some(time.clamp(first, last)), format!("{why} (its time is {time} ms since 1970)").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_server_has_a_place_for_is_the_nearest_that_it_has_and_said() {
+        assert_eq!(record_time(5, "why"), (Some(5), "why".into()));
+        assert_eq!(record_time(NO_TIMESTAMP, "why"), (None, "why".into()));
+        assert_eq!(record_time(i64::MAX, "why"), (Some(TIMES.1), "why (its time is 9223372036854775807 ms since 1970)".into()));
+        assert_eq!(record_time(i64::MIN + 1, "why").0, Some(TIMES.0));
     }
 }

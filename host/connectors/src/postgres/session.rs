@@ -1,19 +1,21 @@
 //! A publisher that has taken over: a connection, with the temporary table that its rows go through.
 
 use super::catalog;
-use super::chunk::{Chunk, Faults, Stopped};
+use super::chunk::{Chunk, Faults};
 use super::connection::Connection;
-use super::failures::{Failure, told};
+use super::failures::Failure;
 use super::markers::{Markers, Refused};
+use super::prepared::Prepared;
 use super::quarantine::Quarantine;
 use super::rows::Rows;
 use super::settings::TargetOptions;
+use super::sqlstate::Blame;
 use super::statements::Statements;
+use super::stopped::{Statement, Stopped};
+use super::transact::{Misfits, Transact, found};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::ops::Range;
-use tokio_postgres::error::DbError;
-use tokio_postgres::{IsolationLevel, Statement, Transaction};
+use tokio_postgres::IsolationLevel;
 use weir_engine::checkpoint::{Marker, MarkerKey};
 use weir_engine::outbox::{OutboxOwner, OutboxSession};
 use weir_engine::runtime::ConnectorIo;
@@ -30,76 +32,19 @@ pub(super) struct Session {
     quarantine: Option<Quarantine>,
 }
 
-/// The statements of [`Statements`], as the server knows them.
-struct Prepared {
-    copy: Statement,
-    delete: Option<Statement>,
-    insert: Statement,
-}
-
-impl Prepared {
-    async fn of(connection: &Connection, statements: &Statements) -> Result<Self, tokio_postgres::Error> {
-        let client = &connection.client;
-        client.batch_execute(&statements.stage).await?;
-        let delete = match &statements.delete {
-            Some(delete) => Some(client.prepare(delete).await?),
-            None => None,
-        };
-        Ok(Self { copy: client.prepare(&statements.copy).await?, delete, insert: client.prepare(&statements.insert).await? })
-    }
-
-    /// Brings the staged rows of these records into the target.
-    async fn apply(&self, transaction: &Transaction<'_>, records: &RecordBatch, of: Range<usize>) -> Result<(), tokio_postgres::Error> {
-        let (from, to) = (of.start as i64, of.end as i64);
-        if let (Some(delete), false) = (&self.delete, records.valueless().is_empty()) {
-            transaction.execute(delete, &[&from, &to]).await?;
-        }
-        transaction.execute(&self.insert, &[&from, &to]).await.map(|_| ())
-    }
-
-    /// The same, part by part where the server refuses some: what is left of them is single records, which are left out. The parts come in the order of the records,
-    /// so of a key's records the last one that fits decides.
-    async fn apply_what_fits(
-        &self,
-        transaction: &mut Transaction<'_>,
-        (chunk, quarantine): (&Chunk<'_>, &Quarantine),
-        faults: &mut Faults,
-    ) -> Result<(), Stopped> {
-        let records = chunk.records;
-        let whole = 0..records.len();
-        let mut parts = vec![whole];
-        while let Some(part) = parts.pop() {
-            let savepoint = transaction.savepoint("weir_part").await?;
-            match self.apply(&savepoint, records, part.clone()).await {
-                Ok(()) => savepoint.commit().await?,
-                Err(error) => {
-                    let refused = error.as_db_error().filter(|refused| is_of_a_record(refused)).map(told);
-                    let Some(why) = refused else { return Err(error.into()) };
-                    savepoint.rollback().await?;
-                    match part.len() {
-                        1 => {
-                            faults.insert(part.start, why);
-                            quarantine.admit(chunk, faults).map_err(Stopped::TooMany)?;
-                        }
-                        records => {
-                            let half = part.start + records / 2;
-                            parts.extend([half..part.end, part.start..half]);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Session {
     /// Connects, sees that the job fits the table, and keeps out whoever published before.
     pub(super) async fn take_over(options: &TargetOptions, owner: &OutboxOwner, io: &ConnectorIo) -> Result<Self, EngineError> {
-        let mut connection = options.server.connect(io).await?;
+        let connection = options.server.connect(io).await?;
+        connection.waiting().attempt("take over", Self::prepare(connection, options, owner)).await
+    }
+
+    async fn prepare(mut connection: Connection, options: &TargetOptions, owner: &OutboxOwner) -> Result<Self, EngineError> {
         let columns = catalog::columns(&connection, options).await?;
+        connection.patience.heard();
         let statements = Statements::of(&options.table, &columns, options.mode);
         let markers = Markers::take_over(&mut connection, &options.marker_table, owner).await?;
+        connection.patience.heard();
         let quarantine = match &options.quarantine_table {
             Some(table) => Some(Quarantine::prepare(&connection, table).await?),
             None => None,
@@ -118,28 +63,42 @@ impl Session {
         Ok(transaction.commit().await?)
     }
 
-    /// Publishes a chunk. What the server finds not to fit while rows come in ends the transaction: then it is begun anew without that record.
+    /// Publishes a chunk. What the server finds not to fit while rows come in ends the transaction: then it is begun anew without that record, or to find out which
+    /// one it is.
     async fn write(&mut self, records: &RecordBatch, key: &MarkerKey, marker: &Marker) -> Result<(), EngineError> {
-        let (place, table) = (self.connection.place.clone(), self.table.clone());
-        let mut faults = Faults::new();
+        let (place, table, patience) = (self.connection.place.clone(), self.table.clone(), self.connection.patience.clone());
+        let (mut faults, mut is_named) = (Faults::new(), false);
         loop {
             let Self { connection, markers, rows, prepared, quarantine, .. } = self;
-            let chunk = Chunk { records, marker, rows, table: &table, place: &place };
-            let transaction = Transact { markers, prepared, quarantine: quarantine.as_ref(), chunk: &chunk, key };
-            match transaction.run(connection, &mut faults).await {
+            let chunk = Chunk { records, marker, rows, table: &table, place: &place, patience: &patience };
+            let misfits = match quarantine {
+                Some(quarantine) => Misfits::SetAside(quarantine),
+                None if is_named => Misfits::Named,
+                None => Misfits::Refused,
+            };
+            let transact = Transact { markers, prepared, misfits, chunk: &chunk, key };
+            let stopped = match transact.run(connection, &mut faults).await {
+                Err(Stopped::SomeMisfit { by: Statement::Copy, refused }) => match transact.first_refused(connection, &faults).await {
+                    Ok(Some(record)) => Stopped::Misfit(found(record, &refused)),
+                    Ok(None) => Stopped::Refused(Refused::Failed(Failure::Refused(refused))),
+                    Err(stopped) => stopped,
+                },
+                Err(stopped) => stopped,
                 Ok(()) => {
                     quarantine.iter_mut().for_each(|quarantine| quarantine.count(records.len(), &faults));
                     return Ok(());
                 }
-                Err(Stopped::Misfit(fault)) => match quarantine {
-                    None => return Err(chunk.error(&fault)),
-                    Some(quarantine) => {
-                        faults.insert(fault.record, fault.why);
-                        quarantine.admit(&chunk, &faults)?;
-                    }
-                },
-                Err(Stopped::TooMany(error)) => return Err(error),
-                Err(Stopped::Refused(refused)) => return Err(self.failed(refused)),
+            };
+            match (stopped, quarantine) {
+                (Stopped::Misfit(fault), None) => return Err(chunk.error(&fault)),
+                (Stopped::Misfit(fault), Some(quarantine)) => {
+                    faults.insert(fault.record, fault.why);
+                    quarantine.admit(&chunk, &faults)?;
+                }
+                (Stopped::SomeMisfit { .. }, None) if !is_named => is_named = true,
+                (Stopped::SomeMisfit { refused, .. }, _) => return Err(self.failed(Refused::Failed(Failure::Refused(refused)))),
+                (Stopped::TooMany(error), _) => return Err(error),
+                (Stopped::Refused(refused), _) => return Err(self.failed(refused)),
             }
         }
     }
@@ -152,7 +111,7 @@ impl Session {
             Refused::Failed(failure) => {
                 let error = failure.error(&attempted, place);
                 match &failure {
-                    Failure::Refused(refused) if is_of_a_record(refused) => error.with_hint(
+                    Failure::Refused(refused) if Blame::of(refused.code()) == Blame::Record => error.with_hint(
                         "a record breaks a rule of the table's: leave such records out in front of the sink, have them set aside by `on-error = \"quarantine\"`, or change the rule",
                     ),
                     Failure::Refused(_) | Failure::Gone(_) | Failure::Untrusted { .. } => error,
@@ -162,48 +121,17 @@ impl Session {
     }
 }
 
-/// One try to publish a chunk.
-struct Transact<'t> {
-    markers: &'t Markers,
-    prepared: &'t Prepared,
-    quarantine: Option<&'t Quarantine>,
-    chunk: &'t Chunk<'t>,
-    key: &'t MarkerKey,
-}
-
-impl Transact<'_> {
-    /// One transaction: rows, what is set aside, and the marker. The row that keeps others out is locked once the rows are with the server.
-    async fn run(&self, connection: &mut Connection, faults: &mut Faults) -> Result<(), Stopped> {
-        let Chunk { records, marker, .. } = *self.chunk;
-        let transaction = connection.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
-        let mut transaction = transaction.start().await?;
-        self.chunk.stage(&transaction, &self.prepared.copy, faults, self.quarantine.is_some()).await?;
-        self.markers.lock(&transaction).await?;
-        match self.quarantine {
-            None => self.prepared.apply(&transaction, records, 0..records.len()).await?,
-            Some(quarantine) => {
-                quarantine.admit(self.chunk, faults).map_err(Stopped::TooMany)?;
-                self.prepared.apply_what_fits(&mut transaction, (self.chunk, quarantine), faults).await?;
-                quarantine.write(&transaction, self.key, self.chunk, faults).await?;
-            }
-        }
-        self.markers.set(&transaction, self.key, marker).await?;
-        Ok(transaction.commit().await?)
-    }
-}
-
-/// Rules of integrity, values that a rule of the table's cannot work with, and what its triggers raise, as the classes of errors have them.
-fn is_of_a_record(refused: &DbError) -> bool {
-    refused.code().code().get(..2).is_some_and(|class| ["22", "23", "44", "P0"].contains(&class))
-}
-
 impl OutboxSession for Session {
     fn marker<'a>(&'a mut self, key: &'a MarkerKey) -> BoxFuture<'a, Result<Option<Marker>, EngineError>> {
-        async move { self.markers.get(&self.connection.client, key).await.map_err(|refused| self.failed(refused)) }.boxed()
+        let waiting = self.connection.waiting();
+        let read = async move { self.markers.get(&self.connection.client, key).await.map_err(|refused| self.failed(refused)) };
+        async move { waiting.attempt("read the marker", read).await }.boxed()
     }
 
     fn set_marker<'a>(&'a mut self, key: &'a MarkerKey, marker: &'a Marker) -> BoxFuture<'a, Result<(), EngineError>> {
-        async move { self.mark(key, marker).await.map_err(|refused| self.failed(refused)) }.boxed()
+        let waiting = self.connection.waiting();
+        let mark = async move { self.mark(key, marker).await.map_err(|refused| self.failed(refused)) };
+        async move { waiting.attempt("set the marker", mark).await }.boxed()
     }
 
     fn publish<'a>(
@@ -212,6 +140,7 @@ impl OutboxSession for Session {
         records: &'a RecordBatch,
         marker: &'a Marker,
     ) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.write(records, key, marker).boxed()
+        let (waiting, attempted) = (self.connection.waiting(), format!("write to `{}`", self.table));
+        async move { waiting.attempt(&attempted, self.write(records, key, marker)).await }.boxed()
     }
 }

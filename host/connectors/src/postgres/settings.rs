@@ -7,6 +7,7 @@ use crate::settings::table::{Fallback, Kind, Setting, Within};
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// As they stand in the job file.
@@ -84,6 +85,12 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         Fallback::Value("10s"),
         "How long a connection may take to be made.",
     ),
+    Setting::new(
+        "answer-timeout",
+        Kind::Duration(Within { least: Duration::from_millis(100), most: Duration::from_secs(3600), otherwise: "", names_default: false }),
+        Fallback::Value("1m"),
+        "How long the server may take to answer a statement, the longest of which brings a whole chunk into the table. Then it is tried again, with another connection.",
+    ),
 ];
 
 /// What becomes of a record.
@@ -128,11 +135,9 @@ impl TargetOptions {
         let quarantine_table = quarantine_table(&mut settings)?;
         let max_unpublished = settings.size("max-unpublished")?;
         let connect_timeout = settings.duration("connect-timeout")?;
-        let server = Server { url, password, tls, connect_timeout };
-        let url = server.shown().map_err(|why| SettingsError::at("url", format!("`url` of the sink `postgres`: {why}")))?;
-        if let Some(url) = url {
-            settings.show("url", url);
-        }
+        let answer_timeout = settings.duration("answer-timeout")?;
+        let server = Server { url, password, tls, connect_timeout, answer_timeout, has_answered: Arc::default() };
+        server.check().map_err(|why| SettingsError::at("url", format!("`url` of the sink `postgres`: {why}")))?;
         let options = Self { server, table, columns, mode, key, marker_table, quarantine_table, max_unpublished };
         options.agree()?;
         Ok((options, settings.finish()?))
@@ -190,12 +195,14 @@ mod tests {
     fn a_password_is_never_shown() {
         let shown = read(json!({})).unwrap();
         assert_eq!(shown["url"], "postgres://u:***@db.example:5433/sales");
+        let shown = read(json!({ "url": "postgres://u:secret@${CARGO_PKG_NAME}/d" })).unwrap();
+        assert_eq!(shown["url"], "postgres://u:***@${CARGO_PKG_NAME}/d");
         let shown = read(json!({ "url": "postgres://u:${CARGO_PKG_NAME}@h/d", "password": "${CARGO_PKG_NAME}" })).unwrap();
         assert_eq!((&shown["url"], &shown["password"]), (&json!("postgres://u:${CARGO_PKG_NAME}@h/d"), &json!("${CARGO_PKG_NAME}")));
         let shown = read(json!({ "url": "host=h user=u", "password": "plain" })).unwrap();
         assert_eq!((&shown["url"], &shown["password"]), (&json!("host=h user=u"), &json!("***")));
         let shown = read(json!({ "url": "postgres://u:secret@h/d?sslmode=require" })).unwrap();
-        assert_eq!(shown["url"], "postgres://u:***@h:5432/d?sslmode=require");
+        assert_eq!(shown["url"], "postgres://u:***@h/d?sslmode=require");
         let error = read(json!({ "url": "postgres://u:secret@h:port/d" })).unwrap_err();
         assert!(!error.contains("secret"), "{error}");
     }

@@ -11,6 +11,9 @@ const STAGED: &str = "pg_temp.weir_staged";
 /// The rows of it that a statement is about: those of the records from the first parameter up to the second.
 const PART: &str = "n >= $1 AND n < $2";
 
+/// Lets a part be found without looking through the others. It is made where a chunk is taken in parts, and the connection keeps it then.
+pub(super) const BY_PLACE: &str = "CREATE INDEX IF NOT EXISTS weir_staged_by_place ON pg_temp.weir_staged (n)";
+
 /// The statements for one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statements {
