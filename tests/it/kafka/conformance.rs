@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 use weir_engine::element::CheckpointId;
-use weir_engine::outbox::conformance::{TargetUnderTest, target_suite};
-use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
+use weir_engine::outbox::conformance::{InChunks, TargetUnderTest, target_suite};
+use weir_engine::outbox::{ChunkBounds, OutboxTarget};
 use weir_engine::runtime::{ConnectorIo, ThreadRuntime};
 use weir_engine::sink::conformance::sink_suite;
 use weir_engine::source::conformance::source_suite;
@@ -136,27 +136,6 @@ struct Topics<'a> {
     server: &'a KafkaServer,
     topic: String,
     markers: String,
-}
-
-/// A target that publishes in other chunks.
-struct InChunks(Arc<dyn OutboxTarget>, ChunkBounds);
-
-impl OutboxTarget for InChunks {
-    fn connector(&self) -> &'static str {
-        self.0.connector()
-    }
-
-    fn identity(&self) -> Value {
-        self.0.identity()
-    }
-
-    fn chunk_bounds(&self) -> ChunkBounds {
-        self.1
-    }
-
-    fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
-        self.0.take_over(owner, io)
-    }
 }
 
 impl TargetUnderTest for Topics<'_> {

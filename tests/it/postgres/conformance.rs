@@ -2,13 +2,12 @@
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all, ready};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
-use weir_engine::EngineError;
 use weir_engine::element::AttemptId;
-use weir_engine::outbox::conformance::{TargetUnderTest, target_suite};
-use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
+use weir_engine::outbox::conformance::{InChunks, TargetUnderTest, target_suite};
+use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxTarget};
 use weir_engine::runtime::{ConnectorIo, ThreadRuntime};
 use weir_tests::process::PostgresServer;
 
@@ -16,27 +15,6 @@ use weir_tests::process::PostgresServer;
 struct Table<'a> {
     server: &'a PostgresServer,
     table: String,
-}
-
-/// A target that publishes in other chunks.
-struct InChunks(Arc<dyn OutboxTarget>, ChunkBounds);
-
-impl OutboxTarget for InChunks {
-    fn connector(&self) -> &'static str {
-        self.0.connector()
-    }
-
-    fn identity(&self) -> Value {
-        self.0.identity()
-    }
-
-    fn chunk_bounds(&self) -> ChunkBounds {
-        self.1
-    }
-
-    fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
-        self.0.take_over(owner, io)
-    }
 }
 
 impl TargetUnderTest for Table<'_> {
