@@ -86,11 +86,11 @@ fn limits_and_codes_of_a_trigger_are_the_records_fault() {
         "{{\"k\":\"a\",\"t\":\"x\"}}\n{{\"k\":\"b\",\"t\":\"{large}\"}}\n{{\"k\":\"odd\",\"t\":\"y\"}}\n{{\"k\":\"c\",\"t\":\"z\"}}\n"
     );
     let failed = bench(passing(&server.url(), &table, ""), lines.clone()).run("run job.toml");
-    failed.assert(1, &["record 2 of checkpoint", "(key \"b\")", "index row size"]);
+    failed.assert(1, &["record 2 of checkpoint", "(key \"b\")", "index row"]);
     let aside = set_aside(&server, &table, "", &lines);
     assert_eq!(server.psql(&format!("SELECT k FROM {table} ORDER BY k")), "a\nc\n");
     let aside: Vec<&str> = aside.lines().collect();
-    assert!(matches!(&aside[..], [large, odd] if large.contains("index row size") && odd.ends_with("|odd it is")), "{aside:?}");
+    assert!(matches!(&aside[..], [large, odd] if large.contains("index row") && odd.ends_with("|odd it is")), "{aside:?}");
 }
 
 #[test]
