@@ -91,6 +91,15 @@ pub trait OutboxTarget: Send + Sync {
         ready(Ok(())).boxed()
     }
 
+    /// Whether these records may be staged. Each subtask of the sink asks so of each batch, before any checkpoint has it: what can be told of a record without the target has
+    /// to be told here. A record that is found to be wrong when it is published is in a complete checkpoint by then, and every run that goes on from there meets it
+    /// again; one that is refused here ends the attempt in front of the checkpoint, and a mended job goes on. It is called where records are worked off, so it asks nobody and
+    /// waits for nothing. Without a word of the target's all may.
+    fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
+        let _ = records;
+        Ok(())
+    }
+
     /// Keeps out every publisher of `owner`'s log and sink that took over before: nothing of theirs takes effect once this has returned, and what has
     /// taken effect until then shows in the markers. (A marker that was read before would not do: an old publisher could move it on.)
     ///

@@ -9,6 +9,7 @@
 use super::Outbox;
 use crate::checkpoint::{CheckpointBases, StagedRecords};
 use crate::element::{CheckpointId, RecordBatch};
+use crate::error::EngineError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -45,8 +46,9 @@ impl StagingWriter {
         Self { outbox, open: Vec::new(), staged: Staged::default(), place: Place::Start }
     }
 
-    /// Takes a batch.
-    pub fn write(&mut self, batch: &RecordBatch) {
+    /// Takes a batch, unless the target refuses a record of it: then no checkpoint has any of the batch.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        self.outbox.target().admit(batch)?;
         self.place = Place::Between;
         let mut from = 0;
         while from < batch.len() {
@@ -56,6 +58,7 @@ impl StagingWriter {
             let last = self.open.last_mut().expect("one is open");
             from += last.push(batch, from..batch.len(), OBJECT_BYTES);
         }
+        Ok(())
     }
 
     /// Everything since the last barrier belongs to this checkpoint.
@@ -114,7 +117,57 @@ impl Staged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::MarkerKey;
+    use crate::element::BatchBuilder;
+    use crate::error::ErrorKind;
+    use crate::outbox::{Decisions, OutboxLedger, OutboxOwner, OutboxRoom, OutboxSession, OutboxTarget};
+    use crate::runtime::ConnectorIo;
     use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use serde_json::{Value, json};
+
+    /// A target that no record without a key may go to.
+    struct Keyed;
+
+    impl OutboxTarget for Keyed {
+        fn connector(&self) -> &'static str {
+            "keyed"
+        }
+
+        fn identity(&self) -> Value {
+            json!("keyed")
+        }
+
+        fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
+            match (0..records.len()).find(|record| records.key(*record).is_none()) {
+                Some(record) => Err(EngineError::new(ErrorKind::FixInput, format!("record {record} has no key"))),
+                None => Ok(()),
+            }
+        }
+
+        fn take_over<'a>(&'a self, _: &'a OutboxOwner, _: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
+            unreachable!("nothing is published")
+        }
+    }
+
+    fn batch(keys: &[Option<&str>]) -> RecordBatch {
+        let mut batch = BatchBuilder::new();
+        keys.iter().for_each(|key| batch.push(key.map(str::as_bytes), b"v", None));
+        batch.finish()
+    }
+
+    #[test]
+    fn a_record_that_the_target_refuses_is_in_no_checkpoint() {
+        let key = MarkerKey { log: "log".into(), lineage: "1".into(), sink: "out".into() };
+        let ledger = OutboxLedger::new("out", json!("keyed"), key);
+        let outbox = Outbox::new(Arc::new(Keyed), ledger, Default::default(), Decisions::default(), OutboxRoom::default());
+        let mut writer = StagingWriter::new(Arc::new(outbox));
+        writer.write(&batch(&[Some("a"), Some("b")])).expect("they may be staged");
+        let refused = writer.write(&batch(&[Some("c"), None])).expect_err("one may not");
+        assert_eq!(refused.to_string(), "record 1 has no key");
+        let staged = writer.on_barrier(CheckpointId(1)).of(CheckpointId(1), &CheckpointBases::after("t1")).now_or_never().expect("at once");
+        assert_eq!(staged.iter().map(|records| records.records()).sum::<u64>(), 2);
+    }
 
     /// Records have come in front of the barriers `with`, and `events` have happened: of how many barriers the last checkpoint stages them; `None`: it waits.
     fn staged(with: &[u64], events: &str, last: u64) -> Option<usize> {

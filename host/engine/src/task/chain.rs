@@ -244,10 +244,7 @@ impl Chain {
         node.metrics.records_in.add(batch.len() as u64);
         let subtask = match &mut node.body {
             NodeBody::Sink(writer) => return writer.write(&batch).map_err(|error| error.context(&node.id)),
-            NodeBody::Outbox(writer) => {
-                writer.write(&batch);
-                return Ok(());
-            }
+            NodeBody::Outbox(writer) => return writer.write(&batch).map_err(|error| error.context(&node.id)),
             NodeBody::Operator(subtask) => subtask,
         };
         let mut emitted = Emitted::new();

@@ -142,6 +142,10 @@ impl OutboxTarget for Stepping<Arc<dyn OutboxTarget>> {
         self.0.atomicity()
     }
 
+    fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
+        self.0.admit(records)
+    }
+
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
         async move {
             let session = self.1.step(self.0.take_over(owner, io)).await?;

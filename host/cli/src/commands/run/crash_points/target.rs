@@ -39,8 +39,16 @@ impl OutboxTarget for CrashingTarget {
         self.inner.chunk_bounds()
     }
 
+    fn max_unpublished(&self) -> Option<u64> {
+        self.inner.max_unpublished()
+    }
+
     fn atomicity(&self) -> Atomicity {
         self.inner.atomicity()
+    }
+
+    fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
+        self.inner.admit(records)
     }
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {
