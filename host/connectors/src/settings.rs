@@ -82,7 +82,7 @@ impl<'a> Settings<'a> {
     pub(crate) fn path(&mut self, name: &str) -> Result<String, SettingsError> {
         assert_eq!(self.setting(name).kind, Kind::Path, "{name}");
         let path = self.read(name, "a text", |value| value.as_str().map(str::to_string))?;
-        let path = path.ok_or_else(|| SettingsError::at(name, format!("{} needs `{name}`", self.owner)))?;
+        let path = path.ok_or_else(|| self.missing(name))?;
         if path.is_empty() {
             return Err(SettingsError::at(name, format!("`{name}` of {} is empty", self.owner)));
         }
@@ -159,6 +159,18 @@ impl<'a> Settings<'a> {
         Ok(self.read(name, "a list of texts", all)?.unwrap_or_default())
     }
 
+    /// The error of a setting that has to be said and is not: where the job file has one that there is none of and that is nearly called so, that is what is wrong.
+    pub(crate) fn missing(&self, name: &str) -> SettingsError {
+        let is_unknown = |given: &&String| self.table.iter().all(|setting| setting.name != given.as_str());
+        match self.given.keys().filter(is_unknown).find(|given| is_near(given, name)) {
+            Some(given) => {
+                let message = format!("{} has no setting `{given}`, and needs `{name}`", self.owner);
+                SettingsError::at(given, message).with_hint(format!("did you mean `{name}`?"))
+            }
+            None => SettingsError::at(name, format!("{} needs `{name}`", self.owner)),
+        }
+    }
+
     /// True where the job file says this setting.
     pub(crate) fn is_given(&self, name: &str) -> bool {
         self.given.contains_key(name)
@@ -212,13 +224,21 @@ impl<'a> Settings<'a> {
 /// The known word that `word` was probably meant to be, else all known words.
 pub(crate) fn suggest<'a>(word: &str, known: impl Iterator<Item = &'a str>, what: &str) -> String {
     let known: Vec<&str> = known.collect();
-    let distance = |candidate: &str| strsim::damerau_levenshtein(word, candidate);
-    let nearest = known.iter().copied().filter(|candidate| distance(candidate) <= 1 + candidate.len() / 4).min_by_key(|c| distance(c));
-    match nearest {
+    match nearest(word, known.iter().copied()) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None if known.is_empty() => format!("there are no {what} here"),
         None => format!("known {what}: {}", known.join(", ")),
     }
+}
+
+/// The known word that `word` was probably meant to be.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known.filter(|known| is_near(word, known)).min_by_key(|known| strsim::damerau_levenshtein(word, known))
+}
+
+/// True where `word` was probably meant to be this known one.
+fn is_near(word: &str, known: &str) -> bool {
+    strsim::damerau_levenshtein(word, known) <= 1 + known.len() / 4
 }
 
 #[cfg(test)]
@@ -237,6 +257,19 @@ mod tests {
         Setting::new("follow", Kind::Flag, Fallback::Value("false"), ""),
     ];
     const GENERATOR: &[Setting] = &[KEYS, Setting::new("seed", Kind::Whole { least: 0, most: u64::MAX }, Fallback::Value("1"), "")];
+
+    #[test]
+    fn a_setting_that_has_to_be_said_and_is_mistyped_is_named_with_what_it_was_meant_to_be() {
+        let refused = |said: Value| {
+            let given = map(said);
+            let error = Settings::of_source("file", FILE, &given).path("path").expect_err("it is not there");
+            (error.field.clone().unwrap_or_default(), error.to_string(), error.hint)
+        };
+        let (field, said, hint) = refused(json!({ "pth": "x" }));
+        assert_eq!((field.as_str(), hint.as_deref()), ("pth", Some("did you mean `path`?")));
+        assert_eq!(said, "the source `file` has no setting `pth`, and needs `path`");
+        assert_eq!(refused(json!({ "format": "x", "elsewhere": "y" })), ("path".into(), "the source `file` needs `path`".into(), None));
+    }
 
     #[test]
     fn an_unknown_setting_is_refused_with_its_nearest_neighbour() {

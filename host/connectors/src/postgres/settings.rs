@@ -121,7 +121,7 @@ impl TargetOptions {
     pub(super) fn read(given: &Map<String, Value>, base_dir: &Path) -> Result<(Self, Map<String, Value>), SettingsError> {
         let mut settings = Settings::of_sink("postgres", SINK_SETTINGS, given);
         let (url, password) = (settings.secret("url")?, settings.secret("password")?);
-        let url = url.ok_or_else(|| SettingsError::at("url", "the sink `postgres` needs `url`"))?;
+        let url = url.ok_or_else(|| settings.missing("url"))?;
         let tls = settings.tls(base_dir)?;
         let table = settings.required_text("table")?;
         let table = table_name("table", &table)?;

@@ -20,7 +20,7 @@ impl Settings<'_> {
         match self.optional_text(name)? {
             Some(text) if !text.is_empty() => Ok(text),
             Some(_) => Err(SettingsError::at(name, format!("`{name}` of {} is empty", self.owner))),
-            None => Err(SettingsError::at(name, format!("{} needs `{name}`", self.owner))),
+            None => Err(self.missing(name)),
         }
     }
 
