@@ -16,7 +16,7 @@ use crate::runtime::ConnectorIo;
 use crate::storage::{Store, back_off};
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// From one try to the next the pause doubles, up to this many times: about five seconds.
 const DOUBLINGS: u32 = 8;
@@ -51,7 +51,7 @@ pub struct PublisherTask {
 impl PublisherTask {
     /// Publishes until it is dropped, or cannot go on.
     pub async fn run(mut self) {
-        let (mut session, mut failures) = (None, 0);
+        let (mut session, mut failures, mut warned) = (None, 0, None);
         self.outbox.on_log(self.log.entries());
         loop {
             let action = self.outbox.next();
@@ -66,9 +66,16 @@ impl PublisherTask {
                         if let Err(fenced) = self.check_newest(&error).await {
                             return self.tell(OutboxEvent::Failed(fenced));
                         }
-                        warn!(sink = self.outbox.sink(), %error, "output could not be published");
                         session = None;
-                        self.outbox.on_trouble(PublishingError { message: error.to_string(), at_ms: self.io.clock().wall_ms() });
+                        let message = error.to_string();
+                        // It is said once, until something else is wrong or it has gone well; each try is in the status.
+                        if failures == 0 || warned.as_ref() != Some(&message) {
+                            warn!(sink = self.outbox.sink(), error = %message, "output could not be published, which is tried again");
+                            warned = Some(message.clone());
+                        } else {
+                            debug!(sink = self.outbox.sink(), "output could not be published, for the same reason");
+                        }
+                        self.outbox.on_trouble(PublishingError { message, at_ms: self.io.clock().wall_ms() });
                         back_off(&**self.io.clock(), failures.min(DOUBLINGS)).await;
                         failures += 1;
                     }
