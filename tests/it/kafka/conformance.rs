@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 use weir_engine::element::CheckpointId;
+use weir_engine::operator::Subtask;
 use weir_engine::outbox::conformance::{InChunks, TargetUnderTest, target_suite};
 use weir_engine::outbox::{ChunkBounds, OutboxTarget};
 use weir_engine::runtime::{ConnectorIo, ThreadRuntime};
@@ -129,6 +130,30 @@ fn a_topic_with_an_end_is_read_as_a_source_promises() {
     let said = json!({ "brokers": server.brokers(), "topics": [topic], "until": "end" });
     let source = weir_connectors::source("kafka", settings(&said), Path::new(".")).expect("a source");
     source_suite(&Waiting(source));
+}
+
+/// The values that a reader of a whole topic gives, which is polled when it wakes and at no other time, in their order within each partition.
+pub(super) fn read_to_the_end(server: &KafkaServer, topic: &str) -> Vec<String> {
+    let said = json!({ "brokers": server.brokers(), "topics": [topic], "until": "end" });
+    let source = weir_connectors::source("kafka", settings(&said), Path::new(".")).expect("a source");
+    let threads = ThreadRuntime::new(1).expect("threads");
+    let splits = threads.block_on(source.discover(1)).expect("partitions");
+    let subtask = Subtask { vertex: "in".into(), index: 0, parallelism: 1 };
+    let context = ReaderContext { subtask, in_order: false, io: ConnectorIo::of(&threads.runtime()) };
+    let mut reader = WaitingReader(source.reader(&context, splits).expect("a reader"));
+    let (mut out, mut values) = (SplitBatch::new(), Vec::new());
+    loop {
+        let read = reader.poll_read(&mut Context::from_waker(Waker::noop()), 100, &mut out);
+        let records = out.take();
+        values.extend((0..records.len()).map(|record| String::from_utf8_lossy(records.value(record).unwrap_or_default()).into_owned()));
+        if matches!(read, Poll::Ready(Ok(ReadStatus::End))) {
+            break;
+        }
+        assert!(matches!(read, Poll::Ready(Ok(_))), "{read:?}");
+    }
+    drop(reader);
+    threads.shutdown();
+    values
 }
 
 /// A topic with one partition, and the topic of its markers.

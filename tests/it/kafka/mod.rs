@@ -1,13 +1,17 @@
-//! Kafka in and out, with Apache's own broker and a client that has nothing to do with weir. `conformance`: what every source and every target promises;
-//! `held_back`: a broker that is away and what is seen of it; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
-//! amid all that at once; `peers`: Kafka's own programs; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
+//! Kafka in and out, with Apache's own broker and a client that has nothing to do with weir. `apart`: what partitions
+//! have to do with one another; `conformance`: what every source and every target promises;
+//! `held_back`: a broker that is away and what is seen of it; `lost`: what is lost beneath a job that runs; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
+//! amid all that at once; `peers`: Kafka's own programs; `quarantine`: what no topic takes, set aside; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
 //! what it says; `secured`: who may come in; `writing`: what a sink writes.
 
+mod apart;
 mod conformance;
 mod held_back;
+mod lost;
 mod once;
 mod ordeal;
 mod peers;
+mod quarantine;
 mod reading;
 mod refused;
 mod secured;
@@ -17,6 +21,17 @@ use crate::written::Written;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use weir_tests::process::{Bench, KafkaServer, Running, plugin, wait_until};
+
+/// A time that lies further ahead than topics take that say nothing of it, in milliseconds since 1970: in the year 2100.
+const AHEAD: u64 = 4_102_444_800_000;
+
+/// Makes a topic that takes messages of any time.
+#[track_caller]
+fn any_times(server: &KafkaServer) -> String {
+    let topic = server.name();
+    server.client(&json!({ "do": "create", "topic": topic, "partitions": 1, "message.timestamp.after.max.ms": i64::MAX.to_string() }));
+    topic
+}
 
 /// A bench with this job file.
 fn bench(job: String) -> Bench<Written> {

@@ -216,4 +216,8 @@ fn key_and_time_are_fields_of_values_where_the_job_file_says_so() {
     server.produce(&topic, &[sent(json!("{"))]);
     let ended = bench(passing(&server, &format!("[\"{topic}\"]"), &output, of_source)).run("run job.toml");
     ended.assert(1, &[&format!("read `{topic}`, partition 0, offset 3: column 1: it is no JSON object"), "hint: `format = \"jsonl\"`"]);
+    let topic = server.topic(1);
+    server.produce(&topic, &[sent(json!(r#"{"k":"a","t":"yesterday"}"#))]);
+    let ended = bench(passing(&server, &format!("[\"{topic}\"]"), &output, of_source)).run("run job.toml");
+    ended.assert(1, &[&format!("read `{topic}`, partition 0, offset 0"), "hint: `timestamp = { field, format, zone }`"]);
 }

@@ -19,8 +19,13 @@ fn refused(of_source: &str, of_sink: &str, parts: &[&str]) {
 
 #[test]
 fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
-    refused("options = { \"fetch.min.byte\" = 1 }", "", &["`fetch.min.byte` is no option of librdkafka", "job.toml:"]);
-    refused("options = { \"fetch.min.bytes\" = \"few\" }", "", &["fetch.min.bytes"]);
+    refused(
+        "options = { \"fetch.min.byte\" = 1 }",
+        "",
+        &["`fetch.min.byte` is no option of librdkafka", "job.toml:", "did you mean `fetch.min.bytes`?"],
+    );
+    refused("options = { \"nonsense\" = 1 }", "", &["`nonsense` is no option of librdkafka", "CONFIGURATION.md"]);
+    refused("options = { \"fetch.min.bytes\" = \"few\" }", "", &["`fetch.min.bytes` in `options` of `kafka` cannot be \"few\""]);
     refused("options = { \"isolation.level\" = \"read_uncommitted\" }", "", &["may not have `isolation.level`", "never read"]);
     refused("options = { \"group.id\" = \"g\" }", "", &["may not have `group.id`", "`group` says it"]);
     refused("", "options = { \"transactional.id\" = \"x\" }", &["may not have `transactional.id`", "weir sets it"]);
@@ -33,6 +38,10 @@ fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
 #[test]
 fn settings_that_do_not_fit_are_refused_by_check() {
     refused("start = \"group\"", "", &["names none", "add `group = "]);
+    let mistyped = nowhere("", "").replace("topics = [", "topcs = [");
+    bench(mistyped).run("check job.toml").assert(2, &["has no setting `topcs`, and needs `topics`", "did you mean `topics`?"]);
+    let pattern = nowhere("", "").replace("topics = [\"a\"]", "topics = { pattern = \"a[\" }");
+    bench(pattern).run("check job.toml").assert(2, &["`pattern` of `topics`", "which no topic matches"]);
     refused("start = \"newest\"", "", &["`start`", "\"earliest\""]);
     refused("", "delivery = \"at-most-once\"", &["delivery"]);
     refused("", "delivery = \"at-least-once\"\nmarker-topic = \"m\"", &["`marker-topic` has no meaning"]);

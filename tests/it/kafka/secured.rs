@@ -195,3 +195,11 @@ fn ends(process: Running) -> String {
     ended.assert(0, &[]);
     format!("{}{}", ended.stdout, ended.stderr)
 }
+
+#[test]
+fn who_says_who_it_is_where_nobody_asks_is_told_so_and_not_to_look_at_the_password() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (job, _) = passing_at(&server, &server.brokers(), &sasl("PLAIN", PLAIN_USER.0, "\"s3cr3t\""));
+    let ended = bench(job).run("run job.toml");
+    ended.assert(1, &["hint: the broker asks nobody at this address who it is: leave `sasl` out"]);
+}

@@ -1,6 +1,6 @@
 //! What a sink writes: at once, where that will do; to the topic that a record names; and what it says of a message that no topic takes.
 
-use super::{all, bench, messages, passing, values, wait_for};
+use super::{AHEAD, all, any_times, bench, messages, passing, values, wait_for};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use weir_tests::process::KafkaServer;
@@ -109,4 +109,55 @@ fn a_message_that_is_larger_than_the_topic_takes_is_an_error_that_names_its_size
     let parts = [said.as_str(), "`max.message.bytes` of the topic"];
     bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
     bench(at_once(&server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
+}
+
+#[test]
+fn a_message_whose_time_no_topic_takes_is_an_error_that_names_it_and_holds_up_no_reader() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (topic, output) = (any_times(&server), server.name());
+    let create = json!({ "do": "create", "topic": output, "partitions": 1, "message.timestamp.after.max.ms": "3600000" });
+    server.client(&create);
+    // The larger ones in its batch are refused along with it, and what lies behind is given up; what was written before is in the transaction.
+    let beside = |number: u64| json!({ "key": format!("k{number}"), "value": "x".repeat(500), "timestamp": 1_000 });
+    let late = json!({ "key": "late", "value": "v", "timestamp": AHEAD });
+    server.produce(&topic, &(0..995).map(beside).chain([late]).chain((995..3_000).map(beside)).collect::<Vec<_>>());
+    let said = format!("write a message of 5 bytes with the key `late` and the time {AHEAD} to `{output}`");
+    let parts = [said.as_str(), "`message.timestamp.after.max.ms`"];
+    let job = passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"");
+    let small = format!("options = {{ \"batch.num.messages\" = 10 }}\nmarker-topic = \"{output}-markers\"");
+    bench(job.replace(&format!("marker-topic = \"{output}-markers\""), &small)).run("run job.toml").assert(1, &parts);
+    // The transaction was ended: what is committed is read at once, and nothing of the job is.
+    assert_eq!(server.committed(&output), [] as [Value; 0]);
+    bench(at_once(&server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
+}
+
+#[test]
+fn a_topic_that_only_brokers_write_to_is_refused() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let topic = server.topic(1);
+    server.produce(&topic, &[json!({ "value": "v" })]);
+    let job = passing(&server, &format!("[\"{topic}\"]"), "__consumer_offsets", "until = \"end\"");
+    bench(job.replace("__consumer_offsets-markers", "m")).run("check job.toml").assert(2, &["only the brokers themselves write to"]);
+    // What lies on the brokers' disks decides about the rest: a compacted topic takes nothing without a key.
+    let output = server.name();
+    server.client(&json!({ "do": "create", "topic": output, "partitions": 1, "cleanup.policy": "compact" }));
+    let parts = ["write a message of 1 bytes without a key", "a compacted topic takes no message without a key"];
+    bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
+}
+
+#[test]
+fn a_record_without_a_topic_ends_the_job_in_front_of_its_checkpoint_and_a_mended_job_file_goes_on() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (topic, output) = (server.topic(1), server.topic(1));
+    let message = |number: u64| json!({ "key": format!("k{number}"), "value": format!("v{number}") });
+    server.produce(&topic, &(0..3).map(message).collect::<Vec<_>>());
+    let from = "{ header = \"to\" }";
+    let bench = bench(dealing(&server, &topic, from, &format!("marker-topic = \"{output}-markers\"")));
+    for _ in 0..2 {
+        bench.run("run job.toml").assert(1, &["out: find the topic of a record with the key `k0`: the header `to` is not there"]);
+    }
+    // Another target: it is refused where output waits for the one before.
+    bench.edit_job(from, &format!("\"{output}\""));
+    bench.run("run job.toml").assert(0, &["finished"]);
+    assert_eq!(values(&server, &output, 3), ["v0", "v1", "v2"]);
 }

@@ -26,6 +26,7 @@ while read -r order; do
     begin) java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$2/server.properties" >>"$2/log" 2>&1 </dev/null & broker=$! ;;
     kill) stop ;;
     stop) kill $broker; wait $broker; broker= ;;
+    empty\ *) rm -f "$2/data/${order#empty }-0"/*.log "$2/data/${order#empty }-0"/*.index "$2/data/${order#empty }-0"/*.timeindex "$2/data/${order#empty }-0"/*.snapshot ;;
   esac
   echo done
 done
@@ -210,6 +211,11 @@ impl KafkaAlone {
     /// Stops it in order.
     pub fn stop(&self) {
         self.server.order("stop");
+    }
+
+    /// Takes away the records of the first partition of a topic, while it is dead.
+    pub fn empty(&self, topic: &str) {
+        self.server.order(&format!("empty {topic}"));
     }
 
     /// Starts it again, with what it had, and waits until it answers.

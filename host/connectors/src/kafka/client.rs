@@ -2,16 +2,17 @@
 
 use super::security::{Credentials, Security};
 use super::told::{Producing, Refusal, Told};
-use super::writer::{Producer, Writing};
+use super::writing::{Producer, Writing};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
+use rdkafka::bindings::rd_kafka_t;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::BaseProducer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_engine::{EngineError, ErrorKind};
 
@@ -130,19 +131,30 @@ impl Cluster {
         config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
     }
 
-    /// A producer of messages that are written at once, each until it is: how many it has is bounded by whoever writes.
-    pub(super) fn writer(&self) -> Result<Producer, EngineError> {
+    /// A producer of messages that are written at once, each until it is: how many it has is bounded by whoever writes. `returns`: those that are refused are to come back.
+    pub(super) fn writer(&self, returns: bool) -> Result<Producer, EngineError> {
+        let (mut config, credentials) = self.writing()?;
+        // By the statistics it is known that a broker is reached again.
+        config.set("statistics.interval.ms", "1000");
+        let writing = Writing::new(self.clone(), Told::with(credentials), returns);
+        config.create_with_context(writing).map_err(|error| self.failed("make a producer", &error, None))
+    }
+
+    /// The same of messages that such a one has got back, a few at a time.
+    pub(super) fn second_writer(&self) -> Result<BaseProducer<Producing>, EngineError> {
+        let (mut config, credentials) = self.writing()?;
+        config.set("delivery.report.only.error", "true");
+        config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
+    }
+
+    /// What a producer is told that writes at once.
+    fn writing(&self) -> Result<(ClientConfig, Credentials), EngineError> {
         let (mut config, credentials) = self.producing()?;
         if !self.options.contains_key("message.timeout.ms") {
             config.set("message.timeout.ms", "0");
         }
-        // By the statistics it is known that a broker is reached again.
-        config
-            .set("queue.buffering.max.messages", "0")
-            .set("queue.buffering.max.kbytes", i32::MAX.to_string())
-            .set("statistics.interval.ms", "1000");
-        let writing = Writing { cluster: self.clone(), told: Told::with(credentials), deliveries: Mutex::default() };
-        config.create_with_context(writing).map_err(|error| self.failed("make a producer", &error, None))
+        config.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", i32::MAX.to_string());
+        Ok((config, credentials))
     }
 
     /// What every producer is told.
@@ -176,7 +188,12 @@ impl Cluster {
 
     /// The ids of topics, as far as the cluster gives any.
     pub(super) fn topic_ids(&self, client: &Consumer, topics: &BTreeSet<&str>) -> KafkaResult<BTreeMap<String, String>> {
-        match super::topic_ids::topic_ids(client.client().native_ptr(), topics, self.connect_timeout) {
+        self.topic_ids_by(client.client().native_ptr(), topics)
+    }
+
+    /// The same by any client.
+    pub(super) fn topic_ids_by(&self, client: *mut rd_kafka_t, topics: &BTreeSet<&str>) -> KafkaResult<BTreeMap<String, String>> {
+        match super::topic_ids::topic_ids(client, topics, self.connect_timeout) {
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => Ok(BTreeMap::new()),
             found => found,
         }
@@ -229,7 +246,7 @@ impl Cluster {
         let (why, hint) = match refusal {
             Refusal::Authentication(why) => {
                 let who = self.security.who().unwrap_or_else(|| "no `sasl`".into());
-                (format!("{who}: {why}"), "is `password` of `sasl` the one that the cluster has for this user and this mechanism?")
+                (format!("{who}: {why}"), hint_of_sasl(why))
             }
             Refusal::Encryption(why) if why.contains("certificate verify failed") => match self.security.names_ca() {
                 true => (
@@ -249,6 +266,17 @@ impl Cluster {
             }
         };
         EngineError::new(self.kind_of_refusal(), format!("{attempted}: {why}")).with_hint(hint)
+    }
+}
+
+/// What can be done where a broker does not let somebody in, for this reason.
+fn hint_of_sasl(why: &str) -> &'static str {
+    if why.contains("current SASL state") {
+        "the broker asks nobody at this address who it is: leave `sasl` out, or name the address where it does"
+    } else if why.contains("SASL mechanism") && why.contains("supported mechanisms") {
+        "the broker has other mechanisms, as it says: name one of them as `mechanism` of `sasl`"
+    } else {
+        "is `password` of `sasl` the one that the cluster has for this user and this mechanism?"
     }
 }
 

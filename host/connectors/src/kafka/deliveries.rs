@@ -1,5 +1,6 @@
 //! What has been handed to librdkafka and is not acknowledged yet, barrier by barrier: when there is room for more, and when all in front of a barrier is written.
 
+use super::refusals::Weight;
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 use weir_engine::EngineError;
@@ -16,10 +17,14 @@ pub(super) struct Deliveries {
     left: BTreeMap<usize, usize>,
     messages: usize,
     bytes: usize,
-    /// What has gone wrong, and how large the message is that it went wrong with.
-    failed: Option<(usize, EngineError)>,
+    /// What has gone wrong, how much that says of why, and how likely the message is at fault that it went wrong with.
+    failed: Option<((Weight, u64), EngineError)>,
     /// It may be told.
     is_told: bool,
+    /// Something is handed over that has not been sent yet: nobody knows whether its topic is there.
+    is_parked: bool,
+    /// How many messages there have been.
+    total: u64,
     /// Whoever waits.
     wakers: Vec<Waker>,
 }
@@ -30,6 +35,20 @@ impl Deliveries {
         *self.left.entry(barriers).or_default() += 1;
         self.messages += 1;
         self.bytes += bytes;
+        self.total += 1;
+    }
+
+    /// How many messages have been handed over altogether.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Whether something is handed over that has not been sent yet. Nothing more is taken until it has been.
+    pub(super) fn park(&mut self, is_parked: bool) {
+        self.is_parked = is_parked;
+        if !is_parked {
+            self.wake();
+        }
     }
 
     /// Such a message is not waited for any more: it is written, or will never be.
@@ -48,11 +67,11 @@ impl Deliveries {
         }
     }
 
-    /// Nothing more comes of it, because of a message of so many bytes. The largest counts: it is the one at fault where messages are refused together, of which one
-    /// after the other is heard. So nobody is told before `tell`.
-    pub(super) fn fail(&mut self, bytes: usize, error: EngineError) {
-        if self.failed.as_ref().is_none_or(|(other, _)| bytes > *other) {
-            self.failed = Some((bytes, error));
+    /// Nothing more comes of it. Of several errors the one with the most weight counts, and of those the one whose message is the likeliest to be at fault: of messages that are refused
+    /// together one after the other is heard. So nobody is told before `tell`.
+    pub(super) fn fail(&mut self, weight_and_suspicion: (Weight, u64), error: impl FnOnce() -> EngineError) {
+        if self.failed.as_ref().is_none_or(|(other, _)| weight_and_suspicion > *other) {
+            self.failed = Some((weight_and_suspicion, error()));
         }
     }
 
@@ -89,7 +108,7 @@ impl Deliveries {
     }
 
     fn has_room(&self) -> bool {
-        self.messages < MESSAGES_MAX && self.bytes < BYTES_MAX
+        !self.is_parked && self.messages < MESSAGES_MAX && self.bytes < BYTES_MAX
     }
 
     fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
@@ -141,14 +160,28 @@ mod tests {
     }
 
     #[test]
+    fn there_is_no_room_while_something_is_parked() {
+        let mut deliveries = Deliveries::default();
+        let room = |deliveries: &mut Deliveries| deliveries.poll_room(&mut Context::from_waker(Waker::noop())).is_ready();
+        deliveries.park(true);
+        assert!(!room(&mut deliveries));
+        deliveries.park(false);
+        assert!(room(&mut deliveries));
+    }
+
+    #[test]
     fn what_goes_wrong_is_told_to_whoever_waits() {
         let mut deliveries = Deliveries::default();
         deliveries.hand_over(0, BYTES_MAX);
-        deliveries.fail(1, EngineError::new(ErrorKind::FixInput, "small"));
+        let fail = |deliveries: &mut Deliveries, weight, bytes, said: &str| {
+            deliveries.fail((weight, bytes), || EngineError::new(ErrorKind::FixInput, said));
+        };
+        fail(&mut deliveries, Weight::AtFault, 1, "small");
         deliveries.settle(0, BYTES_MAX);
         assert!(deliveries.check().is_ok() && !written(&mut deliveries, 0), "a larger one may be at fault, and it is not written");
-        deliveries.fail(9, EngineError::new(ErrorKind::FixInput, "large"));
-        deliveries.fail(9, EngineError::new(ErrorKind::Retry, "another"));
+        fail(&mut deliveries, Weight::AtFault, 9, "large");
+        fail(&mut deliveries, Weight::AtFault, 9, "another");
+        fail(&mut deliveries, Weight::Beside, 99, "a consequence");
         deliveries.tell();
         assert!(deliveries.poll_room(&mut Context::from_waker(Waker::noop())).is_ready() && written(&mut deliveries, 0));
         assert_eq!(deliveries.check().unwrap_err().to_string(), "large");

@@ -46,7 +46,7 @@ impl Destination {
     /// Reads the setting.
     pub(super) fn read(settings: &mut Settings<'_>) -> Result<Self, SettingsError> {
         match settings.text_or_table("topic", TABLE)? {
-            None => Err(SettingsError::at("topic", "the sink `kafka` needs `topic`")),
+            None => Err(settings.missing("topic")),
             Some(TextOrTable::Text(topic)) => super::target::named("topic", topic).map(Self::Fixed),
             Some(TextOrTable::Table(mut table)) => {
                 let mut read = || {
@@ -58,7 +58,7 @@ impl Destination {
                             return Err(SettingsError::at("header", "`topic` of the sink `kafka` is from a `header` or from a `field`"));
                         }
                     };
-                    Ok(Self::Named { by, allow: Topics::Matching(table.text("allow")?) })
+                    Ok(Self::Named { by, allow: super::settings::pattern("allow", "`topic` of the sink `kafka`", table.text("allow")?)? })
                 };
                 let destination = read().map_err(|error| error.within("topic"))?;
                 let shown = table.finish().map_err(|error| error.within("topic"))?;
@@ -85,15 +85,27 @@ impl Destination {
         }
     }
 
-    /// The topic of a record, which is not `reserved`.
-    pub(super) fn of<'a>(&'a self, records: &'a RecordBatch, record: usize, reserved: &str) -> Result<Cow<'a, str>, EngineError> {
+    /// Whether each of these records names a topic that it may go to. Where all go to one there is nothing to look at.
+    pub(super) fn admit(&self, records: &RecordBatch, reserved: &[&str]) -> Result<(), EngineError> {
+        match self {
+            Self::Fixed(_) => Ok(()),
+            Self::Named { .. } => (0..records.len()).try_for_each(|record| self.of(records, record, reserved).map(|_| ())),
+        }
+    }
+
+    /// The topic of a record, which is none of those that are `reserved`.
+    pub(super) fn of<'a>(&'a self, records: &'a RecordBatch, record: usize, reserved: &[&str]) -> Result<Cow<'a, str>, EngineError> {
+        self.find(records, record, reserved).map_err(|why| {
+            let key = records.key(record).map_or_else(|| "without a key".into(), |key| format!("with the key `{}`", shown(key)));
+            EngineError::new(ErrorKind::FixInput, format!("find the topic of a record {key}: {why}"))
+        })
+    }
+
+    /// The same; an error says why there is none.
+    pub(super) fn find<'a>(&'a self, records: &'a RecordBatch, record: usize, reserved: &[&str]) -> Result<Cow<'a, str>, String> {
         let (by, allow) = match self {
             Self::Fixed(topic) => return Ok(Cow::Borrowed(topic)),
             Self::Named { by, allow } => (by, allow),
-        };
-        let wrong = |why: String| {
-            let key = records.key(record).map_or_else(|| "without a key".into(), |key| format!("with the key `{}`", shown(key)));
-            EngineError::new(ErrorKind::FixInput, format!("find the topic of a record {key}: {why}"))
         };
         let (place, name) = match by {
             By::Header(header) => {
@@ -101,20 +113,20 @@ impl Destination {
                 (format!("the header `{header}`"), named.map(|(_, value)| Cow::Borrowed(value)))
             }
             By::Field(field, rows) => {
-                let value = records.value(record).ok_or_else(|| wrong("it has no value".into()))?;
-                (format!("the field `{field}`"), rows.fields(value).map_err(|error| wrong(error.why))?.key)
+                let value = records.value(record).ok_or("it has no value")?;
+                (format!("the field `{field}`"), rows.fields(value).map_err(|error| error.why)?.key)
             }
         };
-        let name = name.ok_or_else(|| wrong(format!("{place} is not there")))?;
+        let name = name.ok_or_else(|| format!("{place} is not there"))?;
         let topic = match name {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
         };
         let topic = topic.filter(|topic: &Cow<'a, str>| Topics::is_name(topic));
-        let topic = topic.ok_or_else(|| wrong(format!("{place} is no name of a topic")))?;
-        match topic != reserved && allow.has(&topic) {
+        let topic = topic.ok_or_else(|| format!("{place} is no name of a topic"))?;
+        match !reserved.contains(&&*topic) && allow.has(&topic) {
             true => Ok(topic),
-            false => Err(wrong(format!("{place} says `{topic}`, which `allow` of `topic` does not"))),
+            false => Err(format!("{place} says `{topic}`, which `allow` of `topic` does not")),
         }
     }
 }
@@ -145,7 +157,7 @@ mod tests {
         }
         header.iter().for_each(|header| batch.push_header(b"t", header));
         let (batch, destination) = (batch.finish(), destination(said).expect("it fits"));
-        destination.of(&batch, 0, "markers").map(Cow::into_owned).map_err(|error| error.to_string())
+        destination.of(&batch, 0, &["markers"]).map(Cow::into_owned).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -172,7 +184,14 @@ mod tests {
 
     #[test]
     fn a_topic_is_named_one_way_or_the_other() {
-        for said in [json!("no topic"), json!({}), json!({ "header": "a", "field": "b" }), json!({ "haeder": "a" }), json!(7)] {
+        for said in [
+            json!("no topic"),
+            json!({}),
+            json!({ "header": "a", "field": "b" }),
+            json!({ "haeder": "a" }),
+            json!(7),
+            json!({ "header": "a", "allow": "[" }),
+        ] {
             assert!(destination(said.clone()).is_err(), "{said}");
         }
     }

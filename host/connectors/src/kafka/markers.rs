@@ -6,8 +6,9 @@
 //! where it was.)
 
 use super::client::{Cluster, Consumer, Isolation};
-use super::session::TRANSACTION_TIMEOUT;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use super::made_topics::{Admin, MadeTopic, options, wait};
+use super::publishing::TRANSACTION_TIMEOUT;
+use rdkafka::admin::ResourceSpecifier;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -16,6 +17,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use weir_engine::checkpoint::{Marker, MarkerKey};
 use weir_engine::{EngineError, ErrorKind};
+
+/// How the topic is made. Only what lies in closed segments is compacted, and by default one is closed after a week or at 1 GiB, and compacted once half of it is out of date: at ten
+/// checkpoints a second that would be hundreds of MiB a day to be read at each takeover. So segments are closed every ten minutes or at 16 MiB, and compacted once a tenth is: what is read
+/// then is what ten minutes bring.
+const SETTINGS: [(&str, &str); 4] =
+    [("cleanup.policy", "compact"), ("segment.ms", "600000"), ("segment.bytes", "16777216"), ("min.cleanable.dirty.ratio", "0.1")];
 
 /// How long a poll waits.
 const POLL: Duration = Duration::from_millis(50);
@@ -65,13 +72,13 @@ impl Markers {
     pub(super) fn make_topic(cluster: &Cluster, client: &Consumer, topic: &str) -> Result<(), EngineError> {
         match Self::look_at_topic(cluster, client, topic)? {
             true => Ok(()),
-            false => create(&*cluster.admin()?, cluster, topic),
+            false => made(topic).make(cluster, &*cluster.admin()?),
         }
     }
 
     /// Sees that the topic, where it is there, is as it has to be. False: it is not there.
     pub(super) fn look_at_topic(cluster: &Cluster, client: &Consumer, topic: &str) -> Result<bool, EngineError> {
-        match cluster.partitions(client, topic, &format!("look for the marker topic `{topic}`"))? {
+        match made(topic).partitions(cluster, client)? {
             None => Ok(false),
             Some(1) => is_compacted(&*cluster.admin()?, cluster, topic).map(|()| true),
             Some(partitions) => {
@@ -80,6 +87,11 @@ impl Markers {
             }
         }
     }
+}
+
+/// The topic, as it is made where it is not there.
+fn made(topic: &str) -> MadeTopic<'_> {
+    MadeTopic { called: "marker topic", name: topic, settings: &SETTINGS }
 }
 
 /// A look at the markers. What is not seen in time is an error, and not "no marker".
@@ -144,26 +156,6 @@ impl Reading<'_> {
     }
 }
 
-type Admin = AdminClient<super::told::Told>;
-
-fn options(cluster: &Cluster) -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(cluster.connect_timeout)).operation_timeout(Some(cluster.connect_timeout))
-}
-
-fn create(admin: &Admin, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
-    let new = NewTopic::new(topic, 1, TopicReplication::Fixed(-1)).set("cleanup.policy", "compact");
-    let answer = wait(admin.create_topics([&new], &options(cluster)));
-    let failed =
-        |code| cluster.failed(&format!("make the marker topic `{topic}`"), &KafkaError::AdminOp(code), Some(admin.inner().context()));
-    match answer.map(|mut results| results.pop()) {
-        Ok(Some(Ok(_)) | None) => Ok(()),
-        // Another sink was faster.
-        Ok(Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists)))) => Ok(()),
-        Ok(Some(Err((_, code)))) => Err(failed(code)),
-        Err(error) => Err(cluster.failed(&format!("make the marker topic `{topic}`"), &error, Some(admin.inner().context()))),
-    }
-}
-
 fn is_compacted(admin: &Admin, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
     let attempted = format!("look at the marker topic `{topic}`");
     let answer = wait(admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options(cluster)));
@@ -185,12 +177,6 @@ fn is_compacted(admin: &Admin, cluster: &Cluster, topic: &str) -> Result<(), Eng
             Err(EngineError::new(ErrorKind::FixInput, message).with_hint("set it to `compact`, or name another by `marker-topic`"))
         }
     }
-}
-
-/// Waits for an answer, on a thread that is there to wait.
-fn wait<T>(answer: impl Future<Output = T>) -> T {
-    let waiting = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without a driver needs nothing");
-    waiting.block_on(answer)
 }
 
 fn no_marker(topic: &str, offset: i64, error: &serde_json::Error) -> EngineError {

@@ -6,21 +6,32 @@
 //!
 //! librdkafka speaks to the brokers, on threads of its own, and fetches ahead; a reader takes what lies in its queues and never waits for it.
 
+mod again;
 mod client;
 mod deliveries;
 mod destination;
 mod discovery;
+mod epochs;
 mod headers;
 mod lost;
+mod made_topics;
 mod markers;
+mod news;
+mod option_names;
 mod options;
 mod partition;
 mod progress;
+mod publishing;
+mod quarantine;
 mod queue;
 mod reader;
+mod refusals;
+mod same_topic;
 mod security;
+mod sender;
 mod session;
 mod settings;
+mod sorting;
 mod source;
 mod statistics;
 mod target;
@@ -29,6 +40,7 @@ mod topic_ids;
 mod topics;
 mod value_fields;
 mod writer;
+mod writing;
 
 pub(crate) use settings::SOURCE_SETTINGS;
 pub(crate) use source::{CAPABILITIES, KafkaSource};

@@ -1,8 +1,9 @@
 //! The setting `options`: librdkafka's own, but for those that weir has to set itself.
 
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, nearest};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -64,7 +65,15 @@ fn check(name: &str, value: &str) -> Result<(), SettingsError> {
     }
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => Ok(()),
-        Err(KafkaError::ClientConfig(_, why, ..)) => Err(refused(format!("`{name}` is no option of librdkafka: {why}"))),
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+            let names = super::option_names::option_names();
+            let hint = match nearest(name, names.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "they are listed in CONFIGURATION.md of librdkafka".into(),
+            };
+            Err(refused(format!("`{name}` is no option of librdkafka")).with_hint(hint))
+        }
+        Err(KafkaError::ClientConfig(_, why, ..)) => Err(refused(format!("`{name}` in `options` of `kafka` cannot be {value:?}: {why}"))),
         Err(error) => Err(refused(format!("`{name}` cannot be set: {error}"))),
     }
 }

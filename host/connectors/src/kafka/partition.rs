@@ -33,6 +33,9 @@ pub(super) struct Position {
     /// The offset and the timestamp of the record that was read last: a partition that was deleted and made anew has another one there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<(i64, i64)>,
+    /// The number of the leader that had the record that was read last, where it had one. Positions from before this was kept have none, and are gone on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader_epoch: Option<i32>,
     /// The id of the topic that is read now, where that is another one than when the split was found: it was made anew, and gone on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic_id: Option<String>,
@@ -72,7 +75,7 @@ impl PartitionSpec {
 impl Position {
     /// Where nothing has been read of a topic.
     pub(super) fn at(offset: i64) -> Self {
-        Self { offset, last: None, topic_id: None }
+        Self { offset, last: None, leader_epoch: None, topic_id: None }
     }
 
     /// As a checkpoint keeps it.
@@ -101,11 +104,19 @@ mod tests {
     fn what_a_checkpoint_keeps_is_what_is_read_of_it() {
         let mut split = spec().split();
         assert_eq!((split.id.as_str(), PartitionSpec::parse(&split).unwrap()), ("orders/3", (spec(), Some(Position::at(5)))));
-        let position = Position { offset: 8, last: Some((6, 1_000)), topic_id: Some("another".into()) };
+        let position = Position { offset: 8, last: Some((6, 1_000)), leader_epoch: Some(4), topic_id: Some("another".into()) };
         split.progress = SplitProgress::At(position.to_json());
         assert_eq!(PartitionSpec::parse(&split).unwrap(), (spec(), Some(position)));
         split.progress = SplitProgress::Finished;
         assert_eq!(PartitionSpec::parse(&split).unwrap(), (spec(), None));
+    }
+
+    #[test]
+    fn a_position_from_before_leaders_were_kept_is_gone_on_with() {
+        let progress = SplitProgress::At(json!({ "offset": 8, "last": [6, 1_000], "topic-id": "another" }));
+        let position = PartitionSpec::parse(&SplitState { progress, ..spec().split() }).unwrap().1.unwrap();
+        assert_eq!((position.offset, position.leader_epoch), (8, None));
+        assert_eq!(position.to_json(), json!({ "offset": 8, "last": [6, 1_000], "topic-id": "another" }));
     }
 
     #[test]

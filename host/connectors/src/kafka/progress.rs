@@ -2,7 +2,9 @@
 
 use super::partition::{PartitionSpec, Position};
 use super::queue::Message;
-use super::value_fields::ValueFields;
+use super::value_fields::{Unreadable, ValueFields};
+use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::TopicPartitionList;
 use std::borrow::Cow;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::source::SplitProgress;
@@ -44,7 +46,7 @@ impl Progress {
         of_value: Option<&ValueFields>,
         metadata: bool,
         out: &mut BatchBuilder,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unreadable> {
         let offset = message.offset;
         self.is_at_end = false;
         if offset < self.position.offset || self.is_over {
@@ -70,14 +72,21 @@ impl Progress {
             out.push_header(METADATA[2], offset.to_string().as_bytes());
         }
         self.position.last = Some((offset, timestamp.unwrap_or(NO_TIMESTAMP)));
+        self.position.leader_epoch = message.leader_epoch;
         self.reached(offset + 1);
         Ok(())
+    }
+
+    /// Adds it to what is assigned, from where it is read on.
+    pub(super) fn add_to(&self, list: &mut TopicPartitionList) -> KafkaResult<()> {
+        let Self { spec, position, .. } = self;
+        super::epochs::add(list, &spec.topic, spec.partition, position.offset, position.leader_epoch)
     }
 
     /// It goes on at this offset of the topic with this id, whatever was read before.
     pub(super) fn go_on_at(&mut self, offset: i64, topic_id: Option<String>) {
         let topic_id = topic_id.filter(|id| self.spec.topic_id.as_ref() != Some(id));
-        (self.position, self.is_at_end) = (Position { offset, last: None, topic_id }, false);
+        (self.position, self.is_at_end) = (Position { topic_id, ..Position::at(offset) }, false);
         self.reached(offset);
     }
 
@@ -126,8 +135,14 @@ mod tests {
         let mut out = BatchBuilder::new();
         for offset in offsets.iter().copied() {
             let value = format!("v{offset}");
-            let message =
-                Message { offset, timestamp: Some(offset * 10), key: Some(b"k"), value: Some(value.as_bytes()), headers: Vec::new() };
+            let message = Message {
+                offset,
+                timestamp: Some(offset * 10),
+                key: Some(b"k"),
+                value: Some(value.as_bytes()),
+                leader_epoch: Some(2),
+                headers: Vec::new(),
+            };
             progress.take(&message, None, false, &mut out).expect("any value will do");
         }
         let batch = out.finish();
@@ -138,7 +153,7 @@ mod tests {
     fn each_message_is_taken_once_and_its_offset_is_passed() {
         let mut progress = Progress::new(&spec(None).split()).unwrap();
         assert_eq!(taken(&mut progress, &[5, 6, 6, 5, 9]), ["v5", "v6", "v9"]);
-        assert_eq!(progress.position, Position { offset: 10, last: Some((9, 90)), topic_id: None });
+        assert_eq!(progress.position, Position { offset: 10, last: Some((9, 90)), leader_epoch: Some(2), topic_id: None });
         assert_eq!(progress.of(&spec(None).split()).progress, SplitProgress::At(progress.position.to_json()));
     }
 
@@ -148,7 +163,7 @@ mod tests {
         taken(&mut progress, &[5, 6, 7]);
         progress.go_on_at(2, Some("another".into()));
         assert_eq!(taken(&mut progress, &[1, 2, 3, 2]), ["v2", "v3"]);
-        assert_eq!(progress.position, Position { offset: 4, last: Some((3, 30)), topic_id: Some("another".into()) });
+        assert_eq!(progress.position, Position { offset: 4, last: Some((3, 30)), leader_epoch: Some(2), topic_id: Some("another".into()) });
         let mut behind_its_end = Progress::new(&spec(Some(8)).split()).unwrap();
         behind_its_end.go_on_at(9, Some("id".into()));
         assert!(behind_its_end.is_over());
@@ -181,9 +196,9 @@ mod tests {
         let mut out = BatchBuilder::new();
         let mut progress = Progress::new(&spec(None).split()).unwrap();
         let headers = vec![(&b"a"[..], Some(&b"1"[..])), (b"b", None), (b"\xff", Some(b"\xfe"))];
-        let deleted = Message { offset: 5, timestamp: None, key: None, value: None, headers };
+        let deleted = Message { offset: 5, timestamp: None, key: None, value: None, leader_epoch: None, headers };
         progress.take(&deleted, None, true, &mut out).unwrap();
-        let empty = Message { offset: 6, timestamp: Some(7), key: Some(b""), value: Some(b""), headers: Vec::new() };
+        let empty = Message { offset: 6, timestamp: Some(7), key: Some(b""), value: Some(b""), leader_epoch: None, headers: Vec::new() };
         progress.take(&empty, None, false, &mut out).unwrap();
         let batch = out.finish();
         let header = |record| batch.headers_of(record).map(|(name, value)| [name, b"=", value].concat()).collect::<Vec<_>>();

@@ -33,6 +33,8 @@ pub(super) struct Message<'a> {
     pub timestamp: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    /// The number of the leader that had it; `None`: it had none.
+    pub leader_epoch: Option<i32>,
     /// In their order. A name may be any bytes, and a value may be absent.
     pub headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
 }
@@ -44,6 +46,8 @@ pub(super) enum Came<'a> {
     /// All that there was has been taken.
     End,
     Failed(KafkaError),
+    /// The partition's leader has other records at the offsets that were read, as librdkafka says in its words.
+    Truncated(String),
 }
 
 /// True where a client has something to say that it has not been asked for. rdkafka's `poll` does not tell: it says nothing of an event that it has dealt with
@@ -135,18 +139,37 @@ impl Owned {
         match RDKafkaErrorCode::from(message.err) {
             RDKafkaErrorCode::NoError => {}
             RDKafkaErrorCode::PartitionEOF => return Came::End,
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::LogTruncation if self.is_truncation() => {
+                return Came::Truncated(self.said());
+            }
             code @ RDKafkaErrorCode::Fatal => return Came::Failed(KafkaError::MessageConsumptionFatal(code)),
             code => return Came::Failed(KafkaError::MessageConsumption(code)),
         }
         // SAFETY: as above.
         let timestamp = unsafe { librdkafka::rd_kafka_message_timestamp(self.0.as_ptr(), null_mut()) };
+        // SAFETY: as above.
+        let leader_epoch = unsafe { librdkafka::rd_kafka_message_leader_epoch(self.0.as_ptr()) };
         Came::Message(Message {
             offset: message.offset,
             timestamp: Some(timestamp).filter(|timestamp| *timestamp >= 0),
             key: bytes(message.key, message.key_len),
             value: bytes(message.payload, message.len),
+            leader_epoch: Some(leader_epoch).filter(|epoch| *epoch >= 0),
             headers: self.headers(),
         })
+    }
+
+    /// What an error says.
+    fn said(&self) -> String {
+        // SAFETY: the message is there until it is let go.
+        let message = unsafe { self.0.as_ref() };
+        String::from_utf8_lossy(bytes(message.payload, message.len).unwrap_or_default()).into_owned()
+    }
+
+    /// True of an error that comes of a leader that has been asked whether it has what was read: of why a position cannot be gone on with librdkafka tells in words alone.
+    fn is_truncation(&self) -> bool {
+        let said = self.said();
+        ["log truncation detected", "No epoch found less or equal"].iter().any(|sign| said.contains(sign))
     }
 
     fn headers(&self) -> Vec<(&[u8], Option<&[u8]>)> {

@@ -1,22 +1,23 @@
 //! Reads the partitions of one subtask, in turn: what librdkafka has fetched of each lies in a queue of its own.
 
+mod interruptions;
+
 use super::client::{Consumer, Isolation, Pace, let_go};
-use super::lost::{Found, Question};
+use super::lost::Question;
+use super::news::{News, Said};
 use super::partition::PartitionSpec;
 use super::progress::Progress;
-use super::queue::{Came, PartitionQueue, has_news};
-use super::settings::{OnReset, SourceOptions};
+use super::queue::{Came, PartitionQueue};
+use super::settings::SourceOptions;
 use super::source::Resets;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use futures_util::task::AtomicWaker;
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message as _;
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use weir_engine::element::CheckpointId;
 use weir_engine::source::{LagUnit, SplitLag, SplitProgress};
 use weir_engine::{EngineError, ErrorKind, ReadStatus, SourceReader, SplitBatch, SplitState};
@@ -30,6 +31,10 @@ pub(super) struct KafkaReader {
     waker: Arc<AtomicWaker>,
     /// Made with the first partition: a reader without any asks nothing of the cluster.
     consumer: Option<Arc<Consumer>>,
+    /// What the client has said.
+    news: News,
+    /// What was said last of what is tried again.
+    warned: Option<String>,
     partitions: Vec<Partition>,
     /// The partition that is read next.
     turn: usize,
@@ -42,18 +47,22 @@ struct Partition {
     queue: Option<PartitionQueue>,
     /// What is asked where its next record is said not to be there.
     asked: Option<Question>,
+    /// Why it is known that its leader has other records than were read.
+    truncated: Option<String>,
 }
 
 /// Why nothing comes of what is in a queue.
 enum Stopped {
     ByValue(EngineError),
     ByCluster(KafkaError),
+    ByTruncation(String),
 }
 
 impl KafkaReader {
     /// Reads these from their progress on, or from where `resets` says by their ids.
     pub(super) fn new(options: Arc<SourceOptions>, splits: Vec<SplitState>, resets: &Resets) -> Result<Self, EngineError> {
-        let mut reader = Self { options, waker: Arc::default(), consumer: None, partitions: Vec::new(), turn: 0 };
+        let mut reader =
+            Self { options, waker: Arc::default(), consumer: None, news: News::default(), warned: None, partitions: Vec::new(), turn: 0 };
         reader.add(splits, resets)?;
         Ok(reader)
     }
@@ -61,7 +70,7 @@ impl KafkaReader {
     fn add(&mut self, splits: Vec<SplitState>, resets: &Resets) -> Result<(), EngineError> {
         let first = self.partitions.len();
         for split in splits {
-            let mut partition = Partition { progress: Progress::new(&split)?, split, queue: None, asked: None };
+            let mut partition = Partition { progress: Progress::new(&split)?, split, queue: None, asked: None, truncated: None };
             if let Some(reset) = resets.get(&partition.split.id).filter(|_| partition.is_open()) {
                 partition.progress.go_on_at(reset.offset, reset.topic_id.clone());
             }
@@ -75,10 +84,9 @@ impl KafkaReader {
         let mut list = TopicPartitionList::new();
         for place in first..self.partitions.len() {
             if self.partitions[place].is_open() {
-                let Progress { spec, position, .. } = &self.partitions[place].progress;
-                let added = list.add_partition_offset(&spec.topic, spec.partition, Offset::Offset(position.offset));
-                added.map_err(|error| self.failed("begin to read", &error))?;
-                let spec = spec.clone();
+                let progress = &self.partitions[place].progress;
+                progress.add_to(&mut list).map_err(|error| self.failed("begin to read", &error))?;
+                let spec = progress.spec.clone();
                 self.partitions[place].queue = Some(self.queue(&spec)?);
             }
         }
@@ -108,6 +116,7 @@ impl KafkaReader {
         let pace = if self.options.is_bounded { Pace::TO_AN_END } else { Pace::STREAMING };
         let consumer = self.options.cluster.consumer(self.options.group.as_deref(), Isolation::Committed, pace, move || waker.wake())?;
         let consumer = Arc::new(consumer);
+        self.news.listen_to(&consumer);
         self.consumer = Some(consumer.clone());
         Ok(consumer)
     }
@@ -122,36 +131,20 @@ impl KafkaReader {
         self.options.cluster.failed(attempted, error, self.consumer.as_ref().map(|consumer| &**consumer.context()))
     }
 
-    /// All news of the client: it wakes for the first one only that comes while there are none. Messages are in the partitions' queues, which are split off before
-    /// anything is fetched.
-    fn read_news(&self) -> Result<(), EngineError> {
+    /// All news of the client.
+    fn read_news(&mut self) -> Result<(), EngineError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
-        loop {
-            match consumer.poll(Duration::ZERO) {
-                None if has_news(consumer) => {}
-                None => return Ok(()),
-                Some(Ok(message)) => {
-                    let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
+        self.news.hear(consumer);
+        while let Some(said) = self.news.take() {
+            match said {
+                Said::Failed(error) => self.trouble(&error)?,
+                Said::Message { topic, partition, offset } => {
                     let lost = format!("read `{topic}`: offset {offset} of partition {partition} came in no queue of its own");
                     return Err(EngineError::new(ErrorKind::Bug, lost));
                 }
-                Some(Err(error)) => self.trouble(&error)?,
             }
         }
-    }
-
-    /// An error of no partition: librdkafka tries again by itself, unless nothing can come of that. A client that is refused goes on with what it has been given, and waits.
-    fn trouble(&self, error: &KafkaError) -> Result<(), EngineError> {
-        use RDKafkaErrorCode::{Authentication, SSL, SaslAuthenticationFailed, TopicAuthorizationFailed};
-        match error.rdkafka_error_code() {
-            Some(Authentication | SSL | SaslAuthenticationFailed) => {
-                tracing::warn!("{}; it is tried again", self.failed("read", error));
-                Ok(())
-            }
-            Some(TopicAuthorizationFailed) => Err(self.failed("read", error)),
-            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(self.failed("read", error)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Reads of the first partition in turn that has anything; false where none has.
@@ -191,12 +184,17 @@ impl KafkaReader {
                     Ok(())
                 }
                 Came::Failed(error) => Err(Stopped::ByCluster(error)),
+                Came::Truncated(why) => Err(Stopped::ByTruncation(why)),
             });
             match came {
                 None => return Ok(out.len() > before),
                 Some(Ok(())) => {}
                 Some(Err(Stopped::ByValue(error))) => return Err(error),
                 Some(Err(Stopped::ByCluster(error))) => self.interrupted(place, &error)?,
+                Some(Err(Stopped::ByTruncation(why))) => {
+                    self.truncated(place, why);
+                    return Ok(out.len() > before);
+                }
             }
             if self.partitions[place].progress.is_over() {
                 self.finish(place)?;
@@ -232,71 +230,6 @@ impl KafkaReader {
         let mut list = TopicPartitionList::new();
         list.add_partition(&partition.progress.spec.topic, partition.progress.spec.partition);
         consumer.incremental_unassign(&list).map_err(|error| self.failed("end reading", &error))
-    }
-
-    /// An error of one partition.
-    fn interrupted(&mut self, place: usize, error: &KafkaError) -> Result<(), EngineError> {
-        let PartitionSpec { topic, partition, .. } = self.partitions[place].progress.spec.clone();
-        let is_lost = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange));
-        if !is_lost {
-            use RDKafkaErrorCode::{
-                BadCompression, BadMessage, InvalidMessage, InvalidMessageSize, NotImplemented, UnsupportedCompressionType,
-            };
-            let from = self.partitions[place].progress.position.offset;
-            return match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition) => {
-                    Err(self.failed(&format!("read `{topic}`, partition {partition},"), error))
-                }
-                // What cannot be read librdkafka passes over, or asks for again without end.
-                Some(BadCompression | BadMessage | InvalidMessage | InvalidMessageSize | NotImplemented | UnsupportedCompressionType) => {
-                    Err(self.failed(&format!("read `{topic}`, partition {partition}, from offset {from} on,"), error))
-                }
-                _ => {
-                    tracing::warn!("kafka: `{topic}`, partition {partition}, is tried again: {error}");
-                    self.trouble(error)
-                }
-            };
-        }
-        let partition = &mut self.partitions[place];
-        partition.asked = Some(Question::ask(&self.options.cluster, &partition.progress.spec, &self.waker));
-        Ok(())
-    }
-
-    /// The broker has refused the next offset of a partition, and this is what there is of it.
-    fn on_refused(&mut self, place: usize, Found { ends: (oldest, end), topic_id }: Found) -> Result<(), EngineError> {
-        let Partition { progress, asked, queue, .. } = &mut self.partitions[place];
-        *asked = None;
-        // What was taken behind the refusal is not what comes next.
-        queue.iter_mut().for_each(PartitionQueue::clear);
-        let (offset, PartitionSpec { topic, partition, .. }) = (progress.position.offset, progress.spec.clone());
-        let of = format!("`{topic}`, partition {partition}, of the Kafka cluster at {}", self.options.cluster.brokers);
-        if (oldest..=end).contains(&offset) {
-            tracing::warn!("{of} has refused its offset {offset}, and has it: it is asked once more");
-        } else {
-            let lost = format!("{of} has no offset {offset} any more, only {oldest} to {end}");
-            let to = match self.options.on_reset {
-                OnReset::Fail => {
-                    let hint = "its records have been deleted before they were read, or it was made anew: `on-reset` says what else to do than to fail";
-                    return Err(EngineError::new(ErrorKind::FixInput, lost).with_hint(hint));
-                }
-                OnReset::Earliest => oldest,
-                OnReset::Latest => end,
-            };
-            tracing::warn!("{lost}; it is gone on with at {to}");
-            progress.go_on_at(to, topic_id);
-            if progress.is_over() {
-                return self.finish(place);
-            }
-        }
-        // librdkafka has given it up, and does not seek where it does not read.
-        let to = Offset::Offset(progress.position.offset);
-        let mut list = TopicPartitionList::new();
-        let consumer = self.consumer()?;
-        let assigned = list.add_partition_offset(&topic, partition, to).and_then(|()| {
-            consumer.incremental_unassign(&list)?;
-            consumer.incremental_assign(&list)
-        });
-        assigned.map_err(|error| self.failed("begin anew", &error))
     }
 }
 

@@ -4,7 +4,7 @@ use super::client::Cluster;
 use super::partition::PartitionSpec;
 use super::security::{SASL, Security, TLS};
 use super::topics::{PATTERN, Topics};
-use super::value_fields::ValueFields;
+use super::value_fields::{Unreadable, ValueFields};
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use serde_json::{Map, Value};
@@ -181,10 +181,14 @@ impl SourceOptions {
 }
 
 impl SourceOptions {
-    /// The error of a message whose value is not what `format` says.
-    pub(super) fn unreadable(&self, spec: &PartitionSpec, offset: i64, why: &str) -> EngineError {
-        let message = format!("read `{}`, partition {}, offset {offset}: {why}", spec.topic, spec.partition);
-        EngineError::new(ErrorKind::FixInput, message).with_hint("`format = \"jsonl\"` is for topics of which every value is JSON")
+    /// The error of a message whose value is not what `format` says, or whose field is not what `timestamp` says.
+    pub(super) fn unreadable(&self, spec: &PartitionSpec, offset: i64, unreadable: &Unreadable) -> EngineError {
+        let message = format!("read `{}`, partition {}, offset {offset}: {}", spec.topic, spec.partition, unreadable.why);
+        let hint = match unreadable.is_json {
+            false => "`format = \"jsonl\"` is for topics of which every value is JSON",
+            true => "`timestamp = { field, format, zone }` says how the time is written: see times in the documentation",
+        };
+        EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
     }
 }
 
@@ -224,10 +228,19 @@ fn topics(settings: &mut Settings<'_>) -> Result<Topics, SettingsError> {
         let pattern = table.required_text("pattern").map_err(|error| error.within("topics"))?;
         let shown = table.finish().map_err(|error| error.within("topics"))?;
         settings.show("topics", shown);
-        return Ok(Topics::Matching(pattern));
+        return self::pattern("pattern", "`topics` of the source `kafka`", pattern).map_err(|error| error.within("topics"));
     }
     let topics = settings.other("topics", expected, list)?;
-    topics.ok_or_else(|| SettingsError::at("topics", "the source `kafka` needs `topics`"))
+    topics.ok_or_else(|| settings.missing("topics"))
+}
+
+/// The topics that match a pattern, which is the setting `name` of `table`.
+pub(super) fn pattern(name: &str, table: &str, pattern: String) -> Result<Topics, SettingsError> {
+    match Topics::is_pattern(&pattern) {
+        true => Ok(Topics::Matching(pattern)),
+        false => Err(SettingsError::at(name, format!("`{name}` of {table} is {pattern:?}, which no topic matches"))
+            .with_hint("letters, digits, `.`, `_` and `-`, and `*` for any text")),
+    }
 }
 
 fn start(settings: &mut Settings<'_>) -> Result<Start, SettingsError> {

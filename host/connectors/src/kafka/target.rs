@@ -4,13 +4,14 @@
 use super::client::{Cluster, Isolation, aside};
 use super::destination::{Destination, TOPIC};
 use super::markers::Markers;
-use super::session::{Publishing, Session, answer_of};
+use super::publishing::Publishing;
+use super::quarantine::Quarantine;
+use super::session::{Session, answer_of};
 use super::writer::KafkaSink;
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 use weir_engine::runtime::ConnectorIo;
-use weir_engine::{EngineError, Sink};
+use weir_engine::{EngineError, RecordBatch, Sink};
 
 /// As they stand in the job file.
 pub(crate) const SINK_SETTINGS: &[Setting] = &[
@@ -38,6 +39,18 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         "The topic that says how much is published. It is made where it is not there, with one partition and `cleanup.policy=compact`, and has to be like that.",
     ),
     crate::settings::MAX_UNPUBLISHED,
+    Setting::new(
+        "on-error",
+        Kind::Choice(&["fail", "quarantine"]),
+        Fallback::Value("fail"),
+        "What becomes of a record that no topic takes: it fails the job, or it is set aside in `quarantine-topic`.",
+    ),
+    Setting::new(
+        "quarantine-topic",
+        Kind::Text,
+        Fallback::Value("weir-quarantine"),
+        "The topic that has such records, with `on-error = \"quarantine\"`. It is made where it is not there, with one partition that nothing is deleted from for its age.",
+    ),
     super::security::TLS,
     super::security::SASL,
     super::settings::CONNECT_TIMEOUT,
@@ -49,6 +62,8 @@ pub(super) struct TargetOptions {
     pub cluster: Cluster,
     pub destination: Destination,
     pub marker_topic: String,
+    /// `None`: a record that is not taken fails the job.
+    pub quarantine_topic: Option<String>,
     pub max_unpublished: u64,
     /// Those that are written to.
     pub topics: KnownTopics,
@@ -61,10 +76,22 @@ impl TargetOptions {
         destination.fixed().map_or(Ok(()), |topic| topics.see_anew(cluster, topic))
     }
 
-    /// The same for a sink whose output is published.
+    /// The same, and makes the topic of what is set aside where there is to be one.
+    fn prepared(&self) -> Result<(), EngineError> {
+        self.seen()?;
+        let Some(topic) = &self.quarantine_topic else { return Ok(()) };
+        Quarantine::begin(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, topic).map(|_| ())
+    }
+
+    /// Sees that the topics are there, for a sink whose output is published.
     fn seen_with_markers(&self) -> Result<(), EngineError> {
         self.seen()?;
         Markers::look_at_topic(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, &self.marker_topic).map(|_| ())
+    }
+
+    /// Topics that no record may name.
+    pub(super) fn reserved(&self) -> [&str; 2] {
+        [&self.marker_topic, self.quarantine_topic.as_deref().unwrap_or_default()]
     }
 }
 
@@ -81,27 +108,54 @@ pub(super) async fn look(options: &Arc<TargetOptions>) -> Result<(), EngineError
     looked(options, TargetOptions::seen).await
 }
 
+/// Gets the topics ready of a sink that writes at once.
+pub(super) async fn prepare(options: &Arc<TargetOptions>) -> Result<(), EngineError> {
+    looked(options, TargetOptions::prepared).await
+}
+
 /// Topics that have been seen to be there: a producer that asks for one that is not may make it.
 #[derive(Default)]
 pub(super) struct KnownTopics(Mutex<BTreeSet<String>>);
 
 impl KnownTopics {
+    /// True of a topic that has been seen to be there.
+    pub(super) fn has(&self, topic: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(topic)
+    }
+
     /// Sees that a topic is there, where it has not been seen yet.
     pub(super) fn see(&self, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
-        let is_known = self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(topic);
-        if is_known { Ok(()) } else { self.see_anew(cluster, topic) }
+        if self.has(topic) { Ok(()) } else { self.see_anew(cluster, topic) }
     }
 
     /// Sees that a topic is there.
     pub(super) fn see_anew(&self, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
-        let (client, attempted) = (cluster.asking(Isolation::Committed)?, format!("look for the topic `{topic}`"));
-        if cluster.partitions(&client, topic, &attempted)?.is_none() {
-            let missing = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
-            return Err(cluster.failed(&attempted, &missing, Some(client.context())));
+        match self.look(cluster, topic)? {
+            true => Ok(()),
+            false => {
+                let missing = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+                Err(cluster.failed(&looking(topic), &missing, None))
+            }
         }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
-        Ok(())
     }
+
+    /// Whether a topic is there. It asks the cluster, and waits for the answer, unless it has been seen.
+    pub(super) fn is_there(&self, cluster: &Cluster, topic: &str) -> Result<bool, EngineError> {
+        Ok(self.has(topic) || self.look(cluster, topic)?)
+    }
+
+    fn look(&self, cluster: &Cluster, topic: &str) -> Result<bool, EngineError> {
+        let client = cluster.asking(Isolation::Committed)?;
+        let is_there = cluster.partitions(&client, topic, &looking(topic))?.is_some();
+        if is_there {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
+        }
+        Ok(is_there)
+    }
+}
+
+fn looking(topic: &str) -> String {
+    format!("look for the topic `{topic}`")
 }
 
 /// Makes the sink of its settings.
@@ -126,7 +180,10 @@ pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> crate::Built<
             format!("the sink `kafka` writes to `{marker_topic}`, which cannot have its markers as well"),
         ));
     }
-    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, max_unpublished, topics: KnownTopics::default() });
+    let quarantine_topic =
+        quarantine_topic(&mut settings, [destination.fixed(), Some(&marker_topic).filter(|_| is_exact).map(String::as_str)])?;
+    let topics = KnownTopics::default();
+    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, quarantine_topic, max_unpublished, topics });
     let sink: Arc<dyn Sink> = match is_exact {
         true => Arc::new(OutboxSink::new(Arc::new(KafkaTarget { options }))),
         false => Arc::new(KafkaSink { options }),
@@ -134,13 +191,33 @@ pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> crate::Built<
     Ok((sink, settings.finish()?))
 }
 
+/// What is none of these; `None`: nothing is set aside.
+fn quarantine_topic(settings: &mut Settings<'_>, others: [Option<&str>; 2]) -> Result<Option<String>, SettingsError> {
+    let is_used = settings.choice("on-error", &[("fail", false), ("quarantine", true)])?;
+    let topic = topic_with_default(settings, "quarantine-topic")?;
+    match is_used && others.contains(&Some(&topic)) {
+        true => {
+            let message = format!("`{topic}` cannot have what the sink `kafka` sets aside as well");
+            Err(SettingsError::at("quarantine-topic", message))
+        }
+        false => Ok(is_used.then_some(topic)),
+    }
+}
+
 fn topic_with_default(settings: &mut Settings<'_>, name: &str) -> Result<String, SettingsError> {
     let topic = settings.text(name)?;
     named(name, topic)
 }
 
+/// Topics that nobody but brokers writes to.
+const OF_BROKERS: [&str; 4] = ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"];
+
 /// A topic's name.
 pub(super) fn named(name: &str, topic: String) -> Result<String, SettingsError> {
+    if OF_BROKERS.contains(&topic.as_str()) {
+        let message = format!("`{name}` of the sink `kafka` is `{topic}`, which only the brokers themselves write to");
+        return Err(SettingsError::at(name, message).with_hint("name a topic of your own"));
+    }
     match super::topics::Topics::is_name(&topic) {
         true => Ok(topic),
         false => Err(SettingsError::at(name, format!("`{name}` of the sink `kafka` is {topic:?}, which no topic can be called"))
@@ -175,6 +252,14 @@ impl OutboxTarget for KafkaTarget {
 
     fn look<'a>(&'a self, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
         looked(&self.options, TargetOptions::seen_with_markers).boxed()
+    }
+
+    /// A record that names no topic, or one that it may not, would be found out when it is published, behind its checkpoint. Where such are set aside, that is time enough.
+    fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
+        match self.options.quarantine_topic {
+            Some(_) => Ok(()),
+            None => self.options.destination.admit(records, &self.options.reserved()),
+        }
     }
 
     fn take_over<'a>(&'a self, owner: &'a OutboxOwner, _io: &'a ConnectorIo) -> BoxFuture<'a, Result<Box<dyn OutboxSession>, EngineError>> {

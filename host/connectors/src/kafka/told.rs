@@ -1,47 +1,44 @@
 //! What clients tell beside their answers: why a broker is not reached, how far partitions go, which message was not taken.
 
+use super::refusals::Refusals;
 use super::security::Credentials;
 use super::statistics::Statistics;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use weir_engine::RecordBatch;
+use weir_engine::element::NO_TIMESTAMP;
 
 /// What a producer tells.
 pub(super) struct Producing {
     pub told: Told,
-    refused: Mutex<Option<Refused>>,
-}
-
-/// A message that was not taken.
-#[derive(Clone)]
-pub(super) struct Refused {
-    pub error: KafkaError,
-    /// What was attempted with it.
-    pub said: String,
-    bytes: usize,
+    refusals: Mutex<Refusals>,
+    /// The times of the records of the transaction, by which messages are known.
+    times: Mutex<Vec<i64>>,
 }
 
 impl Producing {
     /// Of one that was made with these.
     pub(super) fn with(credentials: Credentials) -> Self {
-        Self { told: Told::with(credentials), refused: Mutex::default() }
+        Self { told: Told::with(credentials), refusals: Mutex::default(), times: Mutex::default() }
     }
 
-    /// A transaction begins: what became of the one before is no matter of its.
-    pub(super) fn begin(&self) {
+    /// A transaction of these records begins: what became of the one before is no matter of its.
+    pub(super) fn begin(&self, records: Option<&RecordBatch>) {
         self.told.news().refusal = None;
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner) =
+            records.map(|records| records.timestamps().to_vec()).unwrap_or_default();
+        *self.refusals() = Refusals::default();
     }
 
-    /// The message of the transaction that was not taken; of several the largest: it is the one that is at fault where messages are too large together.
-    pub(super) fn refused(&self) -> Option<Refused> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The messages of the transaction that were not taken.
+    pub(super) fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,16 +53,13 @@ impl ClientContext for Producing {
 }
 
 impl ProducerContext for Producing {
-    type DeliveryOpaque = ();
+    /// Which record it is of, or [`NO_RECORD`](super::refusals::NO_RECORD).
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, record: usize) {
         if let Err((error, message)) = result {
-            let bytes = message.key_len() + message.payload_len();
-            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            if refused.as_ref().is_none_or(|other| other.bytes < bytes) {
-                let said = super::session::said_of(message.topic(), message.key(), bytes);
-                *refused = Some(Refused { error: error.clone(), said, bytes });
-            }
+            let time = self.times.lock().unwrap_or_else(PoisonError::into_inner).get(record).copied();
+            self.refusals().add(record, error, message, time.filter(|time| *time != NO_TIMESTAMP));
         }
     }
 }
@@ -140,7 +134,7 @@ impl ClientContext for Told {
         // Why a connection fails is said here alone, behind the name of librdkafka's thread.
         if facility == "FAIL" {
             let why = message.split_once("]: ").map_or(message, |(_, why)| why);
-            self.news().trouble = Some(why.to_owned());
+            self.news().trouble = Some(lasting(why).to_owned());
         }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => tracing::warn!("kafka: {message}"),
@@ -170,10 +164,15 @@ impl ClientContext for Told {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::PartitionEOF) => {}
             // Why they are is said before.
-            Some(RDKafkaErrorCode::AllBrokersDown) => _ = self.news().trouble.get_or_insert_with(|| reason.to_owned()),
-            Some(_) | None => self.news().trouble = Some(reason.to_owned()),
+            Some(RDKafkaErrorCode::AllBrokersDown) => _ = self.news().trouble.get_or_insert_with(|| lasting(reason).to_owned()),
+            Some(_) | None => self.news().trouble = Some(lasting(reason).to_owned()),
         }
     }
+}
+
+/// What is wrong, without how long it took to be found and how often it was: the same is the same then.
+fn lasting(why: &str) -> &str {
+    why.split(" (after ").next().unwrap_or(why)
 }
 
 impl Refusal {

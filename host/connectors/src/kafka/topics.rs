@@ -21,6 +21,11 @@ impl Topics {
         !name.is_empty() && name.len() <= 249 && name != "." && name != ".." && name.bytes().all(of_name)
     }
 
+    /// True of a pattern that a topic's name can match.
+    pub(super) fn is_pattern(pattern: &str) -> bool {
+        Self::is_name(&pattern.replace('*', "x"))
+    }
+
     /// True where this topic is one of them. Those of the brokers themselves match no pattern.
     pub(super) fn has(&self, topic: &str) -> bool {
         match self {
@@ -85,6 +90,12 @@ mod tests {
         ] {
             assert_eq!(Topics::Matching(pattern.into()).has(topic), expect, "{pattern} {topic}");
         }
+    }
+
+    #[test]
+    fn a_pattern_is_a_name_with_stars() {
+        assert!(["*", "a-*", "*.b_*", "a"].iter().all(|pattern| Topics::is_pattern(pattern)));
+        assert!(!["", "[", "a-[0-9]", "a ?", "ä*"].iter().any(|pattern| Topics::is_pattern(pattern)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::file_source::{Fields, JsonRows, RowTimestamps};
 use crate::settings::{Settings, SettingsError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// That values are JSON, and which fields of them are wanted.
@@ -11,6 +11,14 @@ pub(super) struct ValueFields {
     rows: JsonRows,
     key: Option<String>,
     timestamp: Option<RowTimestamps>,
+}
+
+/// A value that is not as it is said to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    pub why: String,
+    /// It is JSON, and a field of it is wrong.
+    pub is_json: bool,
 }
 
 /// A message's key and time, as the record has them.
@@ -46,11 +54,11 @@ impl ValueFields {
     }
 
     /// Key and time of a message with this value, whose own are given. A message without a value has its own. An error says what is wrong with the value.
-    pub(super) fn of<'a>(&self, value: Option<&'a [u8]>, (key, time): KeyAndTime<'a>) -> Result<KeyAndTime<'a>, String> {
+    pub(super) fn of<'a>(&self, value: Option<&'a [u8]>, (key, time): KeyAndTime<'a>) -> Result<KeyAndTime<'a>, Unreadable> {
         let Some(value) = value else { return Ok((key, time)) };
-        let found: Fields<'a> = self.rows.fields(value).map_err(|error| match error.column {
-            Some(column) => format!("column {column}: {}", error.why),
-            None => error.why,
+        let found: Fields<'a> = self.rows.fields(value).map_err(|error| {
+            let why = error.column.map_or_else(|| error.why.clone(), |column| format!("column {column}: {}", error.why));
+            Unreadable { why, is_json: serde_json::from_slice::<Map<String, Value>>(value).is_ok() }
         })?;
         Ok((if self.key.is_some() { found.key } else { key }, if self.timestamp.is_some() { found.timestamp } else { time }))
     }
@@ -60,7 +68,6 @@ impl ValueFields {
 mod tests {
     use super::*;
     use crate::kafka::settings::SOURCE_SETTINGS;
-    use serde_json::Map;
 
     fn fields(said: &Value) -> Result<Option<ValueFields>, SettingsError> {
         let given: &Map<String, Value> = said.as_object().expect("an object");
@@ -70,7 +77,7 @@ mod tests {
     fn found(said: &Value, value: Option<&str>) -> Result<(Option<String>, Option<i64>), String> {
         let fields = fields(said).expect("they fit").expect("values are JSON");
         let own = (Some(Cow::Borrowed(&b"own"[..])), Some(1));
-        let (key, time) = fields.of(value.map(str::as_bytes), own)?;
+        let (key, time) = fields.of(value.map(str::as_bytes), own).map_err(|error| error.why)?;
         Ok((key.map(|key| String::from_utf8_lossy(&key).into_owned()), time))
     }
 

@@ -1,0 +1,342 @@
+//! Publishes: each chunk is a transaction of its own, with the marker behind the records. One that the cluster refuses ends with why it did, and not with what came of that; or, where the
+//! job has such records set aside, it is begun anew without those that are at fault, which go to another topic in it.
+
+use super::client::Isolation;
+use super::markers::Markers;
+use super::quarantine::{Misfit, Quarantine};
+use super::refusals::{NO_RECORD, Weight, bytes_of, explained, now_ms, said_of, suspicion};
+use super::same_topic::SameTopic;
+use super::sorting::Sorting;
+use super::target::TargetOptions;
+use super::told::Producing;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::util::IntoOpaque;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use weir_engine::checkpoint::{Marker, MarkerKey};
+use weir_engine::element::NO_TIMESTAMP;
+use weir_engine::{EngineError, ErrorKind, RecordBatch};
+
+/// How long a transaction may be open: nothing but a chunk lies between its begin and its end.
+pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an answer is waited for. A transaction that has timed out by then is aborted by the cluster.
+const ANSWER: Duration = Duration::from_secs(70);
+/// So often, and so long each time, the end of a transaction is asked for that has gone wrong.
+const ABORTS: u32 = 50;
+const ABORT: Duration = Duration::from_millis(100);
+/// How long what is on its way is left alone before it is looked at again.
+const PAUSE: Duration = Duration::from_millis(1);
+/// So many pauses long the rest of a transaction is heard of once a message has been refused: others are told what is only a consequence, and may be told it first.
+const HEARD_OUT: u32 = 2_000;
+
+/// A transactional producer, and the markers that it keeps.
+pub(super) struct Publishing {
+    options: Arc<TargetOptions>,
+    producer: BaseProducer<Producing>,
+    markers: Markers,
+    /// Absent where a record that is not taken fails the job.
+    quarantine: Option<Quarantine>,
+    same_topic: SameTopic,
+}
+
+/// Why a transaction has not come about.
+enum Stopped {
+    Failed(EngineError),
+    /// The cluster has refused these records, and this is what is told of it.
+    Refused(BTreeMap<usize, RDKafkaErrorCode>, EngineError),
+    /// Messages were given up, and why was not told.
+    GivenUp(EngineError),
+}
+
+impl From<EngineError> for Stopped {
+    fn from(error: EngineError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The chunk of a transaction.
+struct Chunk<'c> {
+    records: Option<&'c RecordBatch>,
+    key: &'c MarkerKey,
+    marker: &'c Marker,
+    sorting: Sorting,
+    /// Topics that records name and that are not there.
+    missing: BTreeSet<String>,
+}
+
+impl Publishing {
+    /// Keeps out whoever had the transactional id before, and then reads the markers.
+    pub(super) fn take_over(options: Arc<TargetOptions>, transactional_id: &str) -> Result<Self, EngineError> {
+        let cluster = &options.cluster;
+        let producer = cluster.producer(transactional_id, TRANSACTION_TIMEOUT)?;
+        let failed = |attempted: &str, error: &KafkaError| explained(cluster, attempted, error, &producer.context().told);
+        let client = cluster.asking(Isolation::Committed)?;
+        if let Some(topic) = options.destination.fixed() {
+            options.topics.see_anew(cluster, topic)?;
+        }
+        Markers::make_topic(cluster, &client, &options.marker_topic)?;
+        let quarantine = options.quarantine_topic.as_deref().map(|topic| Quarantine::begin(cluster, &client, topic)).transpose()?;
+        producer.init_transactions(ANSWER).map_err(|error| failed("take over", &error))?;
+        // The id first: where the topic is made anew in between, it is another one than the markers are of.
+        let same_topic = SameTopic::of(cluster, &client, &options.marker_topic);
+        let markers = Markers::read(cluster, &client, &options.marker_topic)?;
+        Ok(Self { options: options.clone(), producer, markers, quarantine, same_topic })
+    }
+
+    /// The marker under a key.
+    pub(super) fn marker(&self, key: &MarkerKey) -> Option<Marker> {
+        self.markers.get(key)
+    }
+
+    /// One transaction: records, if any, and the marker behind them. Where some of them are set aside it may take several tries.
+    pub(super) fn transact(&mut self, records: Option<RecordBatch>, key: MarkerKey, marker: Marker) -> Result<(), EngineError> {
+        self.same_topic.see(&self.options.cluster, self.producer.client().native_ptr())?;
+        let of_chunk =
+            Chunk { records: records.as_ref(), key: &key, marker: &marker, sorting: Sorting::default(), missing: BTreeSet::new() };
+        self.publish(of_chunk).inspect_err(|error| {
+            // The job ends with it: nobody takes over soon, and readers would wait for the cluster to end what is open. Else whoever takes over ends it.
+            if error.kind() == ErrorKind::FixInput {
+                self.abort();
+            }
+        })?;
+        self.markers.set(key, marker);
+        Ok(())
+    }
+
+    fn publish(&mut self, mut chunk: Chunk<'_>) -> Result<(), EngineError> {
+        let mut was_refused = false;
+        loop {
+            let (refused, error) = match self.transaction(&mut chunk) {
+                Ok(()) => {
+                    let (records, faults) = (chunk.records.map_or(0, RecordBatch::len), chunk.sorting.faults());
+                    let why = faults.last_key_value().map(|(_, why)| why.as_str());
+                    self.quarantine.iter_mut().for_each(|quarantine| quarantine.count(records, faults.len(), why));
+                    return Ok(());
+                }
+                // Behind a transaction with a refused batch the numbers of the next one's messages have a gap, which the cluster refuses; with its end librdkafka begins to number anew.
+                Err(Stopped::GivenUp(error)) if was_refused => {
+                    was_refused = false;
+                    self.end_refused(error)?;
+                    continue;
+                }
+                Err(Stopped::Failed(error) | Stopped::GivenUp(error)) => return Err(error),
+                Err(Stopped::Refused(refused, error)) => (refused, error),
+            };
+            was_refused = true;
+            let now = now_ms();
+            let suspicion = |record: usize, code| {
+                let of = |records: &RecordBatch| {
+                    let (key, time) = (records.key(record), Some(records.timestamps()[record]).filter(|time| *time != NO_TIMESTAMP));
+                    suspicion(code, key, bytes_of(key, records.value(record)), time, now)
+                };
+                chunk.records.map_or(0, of)
+            };
+            if !chunk.sorting.learn(&refused, suspicion) {
+                return Err(error);
+            }
+            self.admit(&chunk)?;
+            self.end_refused(error)?;
+        }
+    }
+
+    /// Ends a transaction that has not come about because of `error`, so that another can begin.
+    fn end_refused(&self, error: EngineError) -> Result<(), EngineError> {
+        match self.abort() {
+            true => Ok(()),
+            false => Err(EngineError::new(ErrorKind::Retry, format!("end a transaction that was refused: {error}"))),
+        }
+    }
+
+    /// Whether so many may be set aside.
+    fn admit(&self, chunk: &Chunk<'_>) -> Result<(), EngineError> {
+        let (records, faults) = (chunk.records.map_or(0, RecordBatch::len), chunk.sorting.faults());
+        let why = faults.last_key_value().map_or("", |(_, why)| why);
+        self.quarantine.as_ref().map_or(Ok(()), |quarantine| quarantine.admit(records, faults.len(), why))
+    }
+
+    /// Ends what is open, if the cluster answers soon; true where it has. An abort waits until it has been told of every message, and for that the queue has to be served.
+    fn abort(&self) -> bool {
+        for _ in 0..ABORTS {
+            self.producer.poll(Duration::ZERO);
+            match self.producer.abort_transaction(ABORT) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+                Ok(()) => {
+                    // What is told of its messages now would be taken for the next one's.
+                    self.hear_out();
+                    return true;
+                }
+                Err(error) => {
+                    tracing::warn!("kafka: a transaction stays open until its time is up: {error}");
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    fn transaction(&self, chunk: &mut Chunk<'_>) -> Result<(), Stopped> {
+        let failed = |attempted: &str, error: &KafkaError| self.failed(attempted, error);
+        self.producer.context().begin(chunk.records);
+        self.producer.begin_transaction().map_err(|error| failed("begin a transaction", &error))?;
+        for record in 0..chunk.records.map_or(0, RecordBatch::len) {
+            if chunk.sorting.is_cut(record) {
+                self.drain()?;
+            }
+            if let Some(records) = chunk.records.filter(|_| !chunk.sorting.faults().contains_key(&record)) {
+                self.send(records, record, chunk)?;
+            }
+        }
+        self.set_aside(chunk)?;
+        let (key, value) = Markers::record(chunk.key, chunk.marker);
+        let marker = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.options.marker_topic, NO_RECORD);
+        self.enqueue(marker.key(&key).payload(&value).partition(0))?;
+        self.drain()?;
+        self.producer.commit_transaction(ANSWER).map_err(|error| failed("commit a transaction", &error).into())
+    }
+
+    /// Waits until all is taken that was sent.
+    fn drain(&self) -> Result<(), Stopped> {
+        while self.producer.in_flight_count() > 0 {
+            self.pause()?;
+        }
+        self.delivered()
+    }
+
+    fn send(&self, records: &RecordBatch, record: usize, chunk: &mut Chunk<'_>) -> Result<(), Stopped> {
+        let TargetOptions { cluster, destination, topics, .. } = &*self.options;
+        let sets_aside = self.quarantine.is_some();
+        let topic = match destination.find(records, record, &self.options.reserved()) {
+            Err(why) if sets_aside => return self.leave_out(chunk, record, why),
+            Err(_) => destination.of(records, record, &self.options.reserved())?,
+            Ok(topic) => topic,
+        };
+        // Where one is named that is not there, it is the record's fault.
+        if sets_aside && destination.fixed().is_none() {
+            if chunk.missing.contains(&*topic) || !topics.is_there(cluster, &topic)? {
+                chunk.missing.insert(topic.to_string());
+                return self.leave_out(chunk, record, format!("the topic `{topic}` is not there"));
+            }
+        } else {
+            topics.see(cluster, &topic)?;
+        }
+        match self.enqueue(message_of(BaseRecord::with_opaque_to(&topic, record), records, record)) {
+            Err(Stopped::Refused(refused, _)) if refused.len() == 1 && refused.contains_key(&record) => {
+                // librdkafka itself has not taken it, and nothing has come of that.
+                self.leave_out(chunk, record, refused[&record].to_string())
+            }
+            sent => sent,
+        }
+    }
+
+    fn leave_out(&self, chunk: &mut Chunk<'_>, record: usize, why: String) -> Result<(), Stopped> {
+        chunk.sorting.is_at_fault(record, why);
+        Ok(self.admit(chunk)?)
+    }
+
+    /// Sends what is set aside of a chunk.
+    fn set_aside(&self, chunk: &Chunk<'_>) -> Result<(), Stopped> {
+        let (Some(quarantine), Some(records)) = (&self.quarantine, chunk.records) else { return Ok(()) };
+        for (record, why) in chunk.sorting.faults() {
+            let TargetOptions { destination, .. } = &*self.options;
+            let topic = destination.find(records, *record, &self.options.reserved()).ok().map(|topic| topic.into_owned());
+            let misfit = Misfit { why: why.clone(), topic, ..Misfit::of_chunk(records, *record, chunk.marker) };
+            self.enqueue(quarantine.message_of(&misfit, NO_RECORD))?;
+        }
+        Ok(())
+    }
+
+    /// Hands a message to librdkafka, whose queue may be full for a while.
+    fn enqueue(&self, mut message: BaseRecord<'_, [u8], [u8], usize>) -> Result<(), Stopped> {
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    message = back;
+                    self.pause()?;
+                }
+                Err((error, back)) => {
+                    // Where a message has been refused before, nothing more is taken.
+                    self.producer.poll(PAUSE);
+                    self.delivered()?;
+                    let failed = self.failed(&said_of(back.topic, back.key, bytes_of(back.key, back.payload), None), &error);
+                    let of_record =
+                        error.rdkafka_error_code().filter(|code| Weight::of(*code) == Weight::AtFault && self.quarantine.is_some());
+                    return Err(match of_record.filter(|_| back.delivery_opaque != NO_RECORD) {
+                        Some(code) => Stopped::Refused(BTreeMap::from([(back.delivery_opaque, code)]), failed),
+                        None if error.rdkafka_error_code().map(Weight::of) == Some(Weight::GivenUp) => Stopped::GivenUp(failed),
+                        None => Stopped::Failed(failed),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Leaves the queue alone for a moment. To wait for what it says would not do: in its last millisecond librdkafka's wait looks at the clock and does nothing
+    /// else, and it says nothing of what goes well.
+    fn pause(&self) -> Result<(), Stopped> {
+        rest();
+        self.delivered()
+    }
+
+    /// Fails where a message has been refused.
+    fn delivered(&self) -> Result<(), Stopped> {
+        self.producer.poll(Duration::ZERO);
+        let Producing { told, .. } = &**self.producer.context();
+        // With what it has, it is refused; the next session reads what there is by then.
+        if let Some(refusal) = told.refusal() {
+            let cluster = &self.options.cluster;
+            return Err(cluster.refused(&format!("write to the Kafka cluster at {}", cluster.brokers), &refusal).into());
+        }
+        if self.producer.context().refusals().worst().is_none() {
+            return Ok(());
+        }
+        self.hear_out();
+        let refusals = self.producer.context().refusals().clone();
+        let Some(worst) = refusals.worst() else { return Ok(()) };
+        let error = self.failed(&worst.said, &worst.error);
+        Err(match refusals.of_records().filter(|_| self.quarantine.is_some()) {
+            Some(refused) => Stopped::Refused(refused.clone(), error),
+            None if worst.weight == Weight::GivenUp => Stopped::GivenUp(error),
+            None => Stopped::Failed(error),
+        })
+    }
+
+    /// Hears of what is still on its way.
+    fn hear_out(&self) {
+        for _ in 0..HEARD_OUT {
+            self.producer.poll(Duration::ZERO);
+            if self.producer.in_flight_count() == 0 {
+                return;
+            }
+            rest();
+        }
+    }
+
+    fn failed(&self, attempted: &str, error: &KafkaError) -> EngineError {
+        explained(&self.options.cluster, attempted, error, &self.producer.context().told)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the thread is the publisher's own, and no task of the job waits for it")]
+fn rest() {
+    std::thread::sleep(PAUSE);
+}
+
+/// A record as a message, which says already where it goes.
+pub(super) fn message_of<'a, D: IntoOpaque>(
+    mut message: BaseRecord<'a, [u8], [u8], D>,
+    records: &'a RecordBatch,
+    record: usize,
+) -> BaseRecord<'a, [u8], [u8], D> {
+    message.key = records.key(record);
+    message.payload = records.value(record);
+    // What is not above zero says nothing there.
+    message.timestamp = Some(records.timestamps()[record]).filter(|timestamp| *timestamp > 0);
+    let mut headers = records.headers_of(record).peekable();
+    if headers.peek().is_some() {
+        message.headers = Some(super::headers::headers(headers));
+    }
+    message
+}

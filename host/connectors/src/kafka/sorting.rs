@@ -1,0 +1,117 @@
+//! Which of several messages that were refused together is at fault: whoever sends them again leaves those out that are known to be, and pauses at cuts, so that what lies
+//! on either side of one is in different batches. Each try makes a batch smaller that is refused, down to a single message, so there is an end.
+
+use super::refusals::{Weight, is_of_time};
+use rdkafka::error::RDKafkaErrorCode;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of messages that have numbers in the order in which they are sent.
+#[derive(Debug, Default)]
+pub(super) struct Sorting {
+    /// Those that are at fault, and why.
+    faults: BTreeMap<usize, String>,
+    /// In front of these nothing may be on its way any more.
+    cuts: BTreeSet<usize>,
+}
+
+impl Sorting {
+    /// Those that are at fault, and why.
+    pub(super) fn faults(&self) -> &BTreeMap<usize, String> {
+        &self.faults
+    }
+
+    /// This one is at fault.
+    pub(super) fn is_at_fault(&mut self, message: usize, why: String) {
+        self.faults.insert(message, why);
+    }
+
+    /// True where all that was sent before has to be taken before this one is sent.
+    pub(super) fn is_cut(&self, message: usize) -> bool {
+        self.cuts.contains(&message)
+    }
+
+    /// These were refused, all of them between two cuts. False where nothing can be learned of that: none of them is at fault.
+    ///
+    /// Some brokers say which of a batch are, where their times or the lack of a key is why; else it is cut in the middle, and around the message that is the likeliest.
+    pub(super) fn learn(
+        &mut self,
+        refused: &BTreeMap<usize, RDKafkaErrorCode>,
+        suspicion: impl Fn(usize, RDKafkaErrorCode) -> u64,
+    ) -> bool {
+        let is_told = refused.values().any(|code| *code == RDKafkaErrorCode::InvalidDifferentRecord);
+        let suspects: Vec<(usize, RDKafkaErrorCode)> =
+            refused.iter().map(|(message, code)| (*message, *code)).filter(|(_, code)| Weight::of(*code) == Weight::AtFault).collect();
+        let is_named = |code: RDKafkaErrorCode| code == RDKafkaErrorCode::InvalidTopic || is_told && is_of_time(code);
+        let before = self.faults.len();
+        self.faults.extend(suspects.iter().filter(|(_, code)| is_named(*code)).map(|(message, code)| (*message, code.to_string())));
+        match suspects.as_slice() {
+            _ if self.faults.len() > before => true,
+            [] => false,
+            [(message, code)] => {
+                self.is_at_fault(*message, code.to_string());
+                true
+            }
+            many => {
+                let likeliest = many.iter().max_by_key(|(message, code)| suspicion(*message, *code)).expect("there are some").0;
+                self.cuts.extend([many[many.len() / 2].0, likeliest, likeliest + 1]);
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RDKafkaErrorCode::{InvalidDifferentRecord, InvalidRecord, InvalidTimestamp, InvalidTopic, MessageSizeTooLarge};
+
+    /// Sends messages of these sizes to a topic that takes batches of so many bytes, again and again until all is sorted. The faults, and how often it was sent.
+    fn sorted(sizes: &[usize], most: usize) -> (Vec<usize>, usize) {
+        let mut sorting = Sorting::default();
+        for tries in 1.. {
+            let (mut batch, mut refused) = (Vec::new(), BTreeMap::new());
+            for message in 0..=sizes.len() {
+                if message == sizes.len() || sorting.is_cut(message) {
+                    if batch.iter().map(|message| sizes[*message]).sum::<usize>() > most {
+                        refused = batch.iter().map(|message| (*message, MessageSizeTooLarge)).collect();
+                        break;
+                    }
+                    batch.clear();
+                }
+                if message < sizes.len() && !sorting.faults().contains_key(&message) {
+                    batch.push(message);
+                }
+            }
+            if refused.is_empty() {
+                return (sorting.faults().keys().copied().collect(), tries);
+            }
+            assert!(sorting.learn(&refused, |message, _| sizes[message] as u64) && tries < 100, "{sorting:?}");
+        }
+        unreachable!("it ends")
+    }
+
+    #[test]
+    fn of_messages_that_are_too_large_together_those_are_at_fault_that_are_too_large_alone() {
+        assert_eq!(sorted(&[1, 1, 9, 1, 1], 5), (vec![2], 3));
+        assert_eq!(sorted(&[9, 1, 9, 1, 9], 5).0, [0, 2, 4]);
+        assert_eq!(sorted(&[3, 3, 3, 3], 5).0, [] as [usize; 0], "each alone will do");
+        let (faults, tries) = sorted(&[&[1; 5_000][..], &[99], &[1; 5_000]].concat(), 10_050);
+        assert!(faults == [5_000] || faults.is_empty(), "{faults:?}");
+        assert!(tries < 10, "{tries}");
+    }
+
+    #[test]
+    fn those_that_the_cluster_names_are_at_fault_at_once_and_others_beside_them_never() {
+        let learned = |refused: &[(usize, RDKafkaErrorCode)]| {
+            let mut sorting = Sorting::default();
+            let is_learned = sorting.learn(&refused.iter().copied().collect(), |_, _| 1);
+            (is_learned, sorting.faults().keys().copied().collect::<Vec<_>>())
+        };
+        assert_eq!(learned(&[(1, InvalidDifferentRecord), (2, InvalidTimestamp), (3, InvalidDifferentRecord)]), (true, vec![2]));
+        assert_eq!(learned(&[(1, InvalidRecord), (2, InvalidDifferentRecord), (3, InvalidRecord)]), (true, vec![1, 3]));
+        assert_eq!(learned(&[(1, InvalidTopic), (2, InvalidTopic)]), (true, vec![1, 2]));
+        assert_eq!(learned(&[(1, InvalidTimestamp)]), (true, vec![1]));
+        assert_eq!(learned(&[(1, InvalidTimestamp), (2, InvalidTimestamp)]), (true, vec![]), "nobody says which");
+        assert_eq!(learned(&[(1, InvalidDifferentRecord)]), (false, vec![]));
+    }
+}
