@@ -40,6 +40,9 @@ mod tests {
     #[test]
     fn the_names_are_those_of_clients_and_of_topics() {
         let names = super::option_names();
-        assert!(["fetch.min.bytes", "linger.ms", "request.required.acks", "partitioner"].iter().all(|name| names.contains(*name)), "{names:?}");
+        assert!(
+            ["fetch.min.bytes", "linger.ms", "request.required.acks", "partitioner"].iter().all(|name| names.contains(*name)),
+            "{names:?}"
+        );
     }
 }

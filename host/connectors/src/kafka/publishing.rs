@@ -45,7 +45,7 @@ pub(super) struct Publishing {
 enum Stopped {
     Failed(EngineError),
     /// The cluster has refused these records, and this is what is told of it.
-    Refused(BTreeMap<usize, RDKafkaErrorCode>, EngineError),
+    Refused(Box<(BTreeMap<usize, RDKafkaErrorCode>, EngineError)>),
     /// Messages were given up, and why was not told.
     GivenUp(EngineError),
 }
@@ -122,7 +122,7 @@ impl Publishing {
                     continue;
                 }
                 Err(Stopped::Failed(error) | Stopped::GivenUp(error)) => return Err(error),
-                Err(Stopped::Refused(refused, error)) => (refused, error),
+                Err(Stopped::Refused(refused)) => *refused,
             };
             was_refused = true;
             let now = now_ms();
@@ -222,9 +222,9 @@ impl Publishing {
             topics.see(cluster, &topic)?;
         }
         match self.enqueue(message_of(BaseRecord::with_opaque_to(&topic, record), records, record)) {
-            Err(Stopped::Refused(refused, _)) if refused.len() == 1 && refused.contains_key(&record) => {
+            Err(Stopped::Refused(refused)) if refused.0.len() == 1 && refused.0.contains_key(&record) => {
                 // librdkafka itself has not taken it, and nothing has come of that.
-                self.leave_out(chunk, record, refused[&record].to_string())
+                self.leave_out(chunk, record, refused.0[&record].to_string())
             }
             sent => sent,
         }
@@ -264,7 +264,7 @@ impl Publishing {
                     let of_record =
                         error.rdkafka_error_code().filter(|code| Weight::of(*code) == Weight::AtFault && self.quarantine.is_some());
                     return Err(match of_record.filter(|_| back.delivery_opaque != NO_RECORD) {
-                        Some(code) => Stopped::Refused(BTreeMap::from([(back.delivery_opaque, code)]), failed),
+                        Some(code) => Stopped::Refused(Box::new((BTreeMap::from([(back.delivery_opaque, code)]), failed))),
                         None if error.rdkafka_error_code().map(Weight::of) == Some(Weight::GivenUp) => Stopped::GivenUp(failed),
                         None => Stopped::Failed(failed),
                     });
@@ -297,7 +297,7 @@ impl Publishing {
         let Some(worst) = refusals.worst() else { return Ok(()) };
         let error = self.failed(&worst.said, &worst.error);
         Err(match refusals.of_records().filter(|_| self.quarantine.is_some()) {
-            Some(refused) => Stopped::Refused(refused.clone(), error),
+            Some(refused) => Stopped::Refused(Box::new((refused.clone(), error))),
             None if worst.weight == Weight::GivenUp => Stopped::GivenUp(error),
             None => Stopped::Failed(error),
         })

@@ -53,9 +53,9 @@ struct Partition {
 
 /// Why nothing comes of what is in a queue.
 enum Stopped {
-    ByValue(EngineError),
-    ByCluster(KafkaError),
-    ByTruncation(String),
+    Value(EngineError),
+    Cluster(KafkaError),
+    Truncation(String),
 }
 
 impl KafkaReader {
@@ -177,21 +177,21 @@ impl KafkaReader {
             let came = of_it.next(|came| match came {
                 Came::Message(message) => {
                     let taken = progress.take(&message, self.options.fields.as_ref(), metadata, out.of(place));
-                    taken.map_err(|why| Stopped::ByValue(self.options.unreadable(&progress.spec, message.offset, &why)))
+                    taken.map_err(|why| Stopped::Value(self.options.unreadable(&progress.spec, message.offset, &why)))
                 }
                 Came::End => {
                     progress.is_at_end = true;
                     Ok(())
                 }
-                Came::Failed(error) => Err(Stopped::ByCluster(error)),
-                Came::Truncated(why) => Err(Stopped::ByTruncation(why)),
+                Came::Failed(error) => Err(Stopped::Cluster(error)),
+                Came::Truncated(why) => Err(Stopped::Truncation(why)),
             });
             match came {
                 None => return Ok(out.len() > before),
                 Some(Ok(())) => {}
-                Some(Err(Stopped::ByValue(error))) => return Err(error),
-                Some(Err(Stopped::ByCluster(error))) => self.interrupted(place, &error)?,
-                Some(Err(Stopped::ByTruncation(why))) => {
+                Some(Err(Stopped::Value(error))) => return Err(error),
+                Some(Err(Stopped::Cluster(error))) => self.interrupted(place, &error)?,
+                Some(Err(Stopped::Truncation(why))) => {
                     self.truncated(place, why);
                     return Ok(out.len() > before);
                 }
