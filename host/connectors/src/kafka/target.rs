@@ -246,6 +246,11 @@ impl OutboxTarget for KafkaTarget {
         ChunkBounds { records: 25_000, bytes: 4 << 20 }
     }
 
+    /// What is set aside says of which checkpoint it is, and which one of that.
+    fn spans_checkpoints(&self) -> bool {
+        self.options.quarantine_topic.is_none()
+    }
+
     fn max_unpublished(&self) -> Option<u64> {
         Some(self.options.max_unpublished)
     }

@@ -49,6 +49,11 @@ impl OutboxTarget for PostgresTarget {
         json!({ "table": table.to_string(), "marker-table": marker_table.to_string() })
     }
 
+    /// Errors and what is set aside say of a record of which checkpoint it is, and which one of that.
+    fn spans_checkpoints(&self) -> bool {
+        false
+    }
+
     fn max_unpublished(&self) -> Option<u64> {
         Some(self.options.max_unpublished)
     }

@@ -39,10 +39,10 @@ fn what_is_not_final_waits_and_counts() {
     assert_eq!((publisher.next(), publisher.ledger().waiting_room().bytes), (PublisherAction::Wait, 100));
     publisher.ledger_mut().on_final(CheckpointId(4));
     let PublisherAction::Publish(publication) = publisher.next() else { panic!("{:?}", publisher.next()) };
-    assert_eq!((publication.output, publication.from), (output(3, 70), 0));
-    publisher.on(PublisherEvent::Published(1));
+    assert_eq!((publication.outputs, publication.from), (vec![output(3, 70)], 0));
+    publisher.on(PublisherEvent::Published(output(3, 70).marker(1)));
     assert!(!publisher.ledger().is_published_up_to(CheckpointId(3)), "one of two records is");
-    publisher.on(PublisherEvent::Published(2));
+    publisher.on(PublisherEvent::Published(output(3, 70).marker(2)));
     assert_eq!((publisher.next(), publisher.ledger().waiting_room().bytes), (PublisherAction::Wait, 30));
     assert!(publisher.ledger().is_published_up_to(CheckpointId(4)) && !publisher.ledger().is_published_up_to(CheckpointId(5)));
 }
@@ -53,8 +53,8 @@ fn snapshot(lineage: &str, published: Marker, unpublished: &[StagedOutput]) -> O
     OutboxSnapshot { sink: "out".into(), target: json!("t"), lineages: vec![output], published_before: CheckpointId(0) }
 }
 
-/// Publishes whatever may be, against these markers. The checkpoints in the order in which they were.
-fn publish_all(publisher: &mut Publisher, mut markers: BTreeMap<MarkerKey, Marker>) -> Vec<u64> {
+/// Publishes whatever may be, against these markers. The checkpoints in the order in which they were, those together that were offered together.
+fn publish_all(publisher: &mut Publisher, mut markers: BTreeMap<MarkerKey, Marker>) -> Vec<Vec<u64>> {
     let mut published = Vec::new();
     loop {
         let event = match publisher.next() {
@@ -65,8 +65,9 @@ fn publish_all(publisher: &mut Publisher, mut markers: BTreeMap<MarkerKey, Marke
                 PublisherEvent::MarkerSet
             }
             PublisherAction::Publish(publication) => {
-                published.push(publication.output.checkpoint_id.0);
-                PublisherEvent::Published(publication.output.records())
+                published.push(publication.outputs.iter().map(|output| output.checkpoint_id.0).collect());
+                let last = publication.outputs.last().expect("one at least");
+                PublisherEvent::Published(last.marker(last.records()))
             }
             PublisherAction::Wait => return published,
             PublisherAction::Refuse(refusal) => panic!("{refusal:?}"),
@@ -77,18 +78,20 @@ fn publish_all(publisher: &mut Publisher, mut markers: BTreeMap<MarkerKey, Marke
 
 #[test]
 fn a_lineage_that_is_gone_on_with_publishes_what_another_left_behind_in_the_order_of_the_checkpoints() {
-    let (own, others) = (output(5, 10), [output(8, 10), output(9, 10)]);
-    let ledger = OutboxLedger::new("out", json!("t"), key("1"))
-        .with(snapshot("1", output(4, 10).marker(2), std::slice::from_ref(&own)))
-        .with(snapshot("2", Marker::default(), &others));
-    assert_eq!(ledger.waiting_room(), OutboxRoom { bytes: 30, objects: 3 });
+    let (own, others) = ([output(5, 10), output(6, 10)], [output(8, 10), output(9, 10)]);
+    let ledger = OutboxLedger::new("out", json!("t"), key("1")).with(snapshot("1", output(4, 10).marker(2), &own)).with(snapshot(
+        "2",
+        Marker::default(),
+        &others,
+    ));
+    assert_eq!(ledger.waiting_room(), OutboxRoom { bytes: 40, objects: 4 });
     let mut publisher = publisher(ledger);
-    publisher.ledger_mut().on_complete(output(10, 10));
-    publisher.ledger_mut().on_final(CheckpointId(10));
+    (10..=12).for_each(|checkpoint| publisher.ledger_mut().on_complete(output(checkpoint, 10)));
+    publisher.ledger_mut().on_final(CheckpointId(11));
     let markers = BTreeMap::from([(key("1"), output(4, 10).marker(2)), (key("2"), Marker::default())]);
-    assert_eq!(publish_all(&mut publisher, markers), [5, 8, 9, 10]);
+    assert_eq!(publish_all(&mut publisher, markers), [vec![5, 6], vec![8, 9], vec![10, 11]], "and 12 is not final");
     let after = publisher.ledger().snapshot(None);
-    assert_eq!((after.lineages.len(), after.lineages[0].key.clone(), after.newest_output()), (1, key("1"), CheckpointId(10)));
+    assert_eq!((after.lineages.len(), after.lineages[0].key.clone(), after.newest_output()), (1, key("1"), CheckpointId(12)));
     assert_eq!(after.published_before, CheckpointId(9), "what was published of the other is not forgotten with it");
 }
 

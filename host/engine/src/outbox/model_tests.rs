@@ -77,11 +77,17 @@ impl Target {
                 Some(PublisherEvent::MarkerSet)
             }
             PublisherAction::Publish(publication) => {
-                let done = publication.from + 1 + rng.u64(..publication.output.records() - publication.from);
-                let checkpoint_id = publication.output.checkpoint_id.0;
-                self.records.extend((publication.from..done).map(|record| (checkpoint_id, record)));
-                self.markers.insert(publication.key.clone(), publication.output.marker(done));
-                Some(PublisherEvent::Published(done))
+                // One chunk: up to somewhere in one of the outputs, and all of those in front of it.
+                let last = rng.usize(..publication.outputs.len());
+                let mut marker = Marker::default();
+                for (place, output) in publication.outputs[..=last].iter().enumerate() {
+                    let from = if place == 0 { publication.from } else { 0 };
+                    let done = if place < last { output.records() } else { from + 1 + rng.u64(..output.records() - from) };
+                    self.records.extend((from..done).map(|record| (output.checkpoint_id.0, record)));
+                    marker = output.marker(done);
+                }
+                self.markers.insert(publication.key.clone(), marker.clone());
+                Some(PublisherEvent::Published(marker))
             }
             PublisherAction::TakeOver | PublisherAction::Wait | PublisherAction::Refuse(_) => {
                 unreachable!("nothing is asked of the target")

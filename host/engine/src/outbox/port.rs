@@ -85,6 +85,13 @@ pub trait OutboxTarget: Send + Sync {
         Atomicity::Transactions
     }
 
+    /// Whether a chunk may go on from the records of one checkpoint to those of the next, where so little waits of each: its marker is that of the last record, and does
+    /// not tell how many of the records in front are of which checkpoint. So not where the target says of a record which one of its checkpoint it is, as one does that
+    /// takes records by their ids. Without a word of the target's it may where it has transactions.
+    fn spans_checkpoints(&self) -> bool {
+        self.atomicity() == Atomicity::Transactions
+    }
+
     /// Sees whether output can be published to it: [`Sink::look`].
     fn look<'a>(&'a self, io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {
         let _ = io;

@@ -6,7 +6,7 @@
 //! read or moved on since the last takeover.
 
 use super::OutboxLedger;
-use super::lineage::{MarkerBefore, position};
+use super::lineage::{MarkerBefore, Waiting, position};
 use super::refusal::{MarkerDecision, Mismatch, Refusal};
 use crate::checkpoint::{Marker, MarkerKey, StagedOutput};
 use std::collections::BTreeSet;
@@ -45,7 +45,7 @@ pub enum PublisherAction {
         /// What the user has decided against.
         against: Option<Refusal>,
     },
-    /// Publish the records of this output from number `from` on, in any number of chunks.
+    /// Publish the records of these outputs from number `from` of the first one on, in any number of chunks.
     Publish(Publication),
     /// Nothing, until there is more.
     Wait,
@@ -58,11 +58,14 @@ pub enum PublisherAction {
 pub struct Publication {
     /// The marker that moves with it.
     pub key: MarkerKey,
-    /// The output.
-    pub output: StagedOutput,
-    /// So many records of it are published.
+    /// The outputs of one checkpoint after the other, one at least. A chunk may go on from one to the next.
+    pub outputs: Vec<StagedOutput>,
+    /// So many records of the first are published.
     pub from: u64,
 }
+
+/// So many outputs are offered at once at most: how long a chunk of small ones takes to be read is bounded.
+const TOGETHER: usize = 64;
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +76,8 @@ pub enum PublisherEvent {
     MarkerRead(Option<Marker>),
     /// The marker is in place.
     MarkerSet,
-    /// So many records of the output under way are published, all in all.
-    Published(u64),
+    /// The marker is moved on to here, and what it covers is published.
+    Published(Marker),
     /// Something failed, and its outcome is unknown.
     Lost,
 }
@@ -139,12 +142,17 @@ impl Publisher {
         }
     }
 
-    /// The oldest output, where it is final.
+    /// The oldest outputs, as far as they are final and of one lineage: another's come in the order of their checkpoints.
     fn publication(&self) -> Option<Publication> {
-        let lineage = &self.ledger.lineages[self.ledger.oldest()?];
-        let first = lineage.outputs.front().filter(|first| first.is_final)?;
-        let from = lineage.published_of(&first.output);
-        Some(Publication { key: lineage.key.clone(), output: first.output.clone(), from })
+        let place = self.ledger.oldest()?;
+        let others = self.ledger.lineages.iter().enumerate().filter(|(other, _)| *other != place);
+        let end = others.filter_map(|(other, lineage)| Some((lineage.oldest()?, other))).min();
+        let lineage = &self.ledger.lineages[place];
+        let is_next = |waiting: &&Waiting| waiting.is_final && end.is_none_or(|end| (waiting.output.checkpoint_id, place) < end);
+        let waiting = lineage.outputs.iter().take_while(is_next).take(TOGETHER);
+        let outputs: Vec<StagedOutput> = waiting.map(|waiting| waiting.output.clone()).collect();
+        let from = lineage.published_of(outputs.first()?);
+        Some(Publication { key: lineage.key.clone(), outputs, from })
     }
 
     /// Something has happened.
@@ -155,8 +163,8 @@ impl Publisher {
             (_, PublisherEvent::TakenOver) => Phase::Reading(0),
             (Phase::Reading(lineage), PublisherEvent::MarkerRead(found)) => self.read(lineage, found),
             (Phase::Setting { lineage, marker, .. }, PublisherEvent::MarkerSet) => self.known(lineage, marker),
-            (Phase::Publishing, PublisherEvent::Published(records)) => {
-                self.published(records);
+            (Phase::Publishing, PublisherEvent::Published(marker)) => {
+                self.published(marker);
                 Phase::Publishing
             }
             (phase, event) => unreachable!("{event:?} in {phase:?}: the publisher has not asked for it"),
@@ -234,13 +242,15 @@ impl Publisher {
         Phase::Publishing
     }
 
-    fn published(&mut self, records: u64) {
+    fn published(&mut self, marker: Marker) {
         let place = self.ledger.oldest().expect("what is published was waiting");
         let lineage = &mut self.ledger.lineages[place];
-        let first = &lineage.outputs.front().expect("what is published was waiting").output;
-        let (was, most) = (lineage.published_of(first), first.records());
-        assert!(was < records && records <= most, "{records} records are published of {most}, after {was}");
-        let marker = first.marker(records);
+        let waited = lineage.outputs.iter().any(|waiting| {
+            waiting.is_final
+                && waiting.output.checkpoint_id == marker.checkpoint_id
+                && (1..=waiting.output.records()).contains(&marker.records)
+        });
+        assert!(waited && position(&lineage.published) < position(&marker), "{marker} is published after {}", lineage.published);
         lineage.advance_to(marker);
         self.ledger.drop_done();
     }

@@ -9,11 +9,12 @@ use super::port::{OutboxOwner, OutboxSession};
 use super::publisher::{Publication, PublisherAction, PublisherEvent};
 use super::refusal::newer_attempt_seen;
 use super::shared::PublishingError;
-use crate::checkpoint::{JobLog, LogEntry, StagedObject, read_staged, read_state_object};
+use crate::checkpoint::{JobLog, LogEntry, Marker, MarkerKey, StagedObject, read_staged, read_state_object};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::ConnectorIo;
 use crate::storage::{Store, back_off};
+use std::iter::{once, repeat};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
@@ -141,45 +142,52 @@ impl PublisherTask {
         }
     }
 
+    /// Publishes chunk by chunk.
     async fn publish(&self, publication: &Publication, session: &mut Box<dyn OutboxSession>) -> Result<(), EngineError> {
-        let Publication { output, from, .. } = publication;
-        let (mut chunk, mut before, mut done) = (Chunk::new(self.outbox.target().chunk_bounds()), 0, *from);
-        for object in &output.objects {
-            let mut skipped = from.saturating_sub(before).min(object.records) as usize;
-            before += object.records;
-            if skipped as u64 == object.records {
-                continue;
-            }
-            for batch in self.read(object).await? {
-                let mut at = skipped.min(batch.len());
-                skipped -= at;
-                while at < batch.len() {
-                    at += chunk.add(&batch, at);
-                    if chunk.is_full() {
-                        done += self.publish_chunk(publication, done, chunk.take(), session).await?;
+        let Publication { key, outputs, from } = publication;
+        let target = self.outbox.target();
+        let together = if target.spans_checkpoints() { outputs.len() } else { 1 };
+        let (mut chunk, mut last) = (Chunk::new(target.chunk_bounds()), None);
+        for (output, published) in outputs[..together].iter().zip(once(*from).chain(repeat(0))) {
+            let (mut before, mut done) = (0, published);
+            for object in &output.objects {
+                let mut skipped = published.saturating_sub(before).min(object.records) as usize;
+                before += object.records;
+                if skipped as u64 == object.records {
+                    continue;
+                }
+                for batch in self.read(object).await? {
+                    let mut at = skipped.min(batch.len());
+                    skipped -= at;
+                    while at < batch.len() {
+                        let added = chunk.add(&batch, at);
+                        (at, done) = (at + added, done + added as u64);
+                        if chunk.is_full() {
+                            self.publish_chunk(key, chunk.take(), output.marker(done), session).await?;
+                        }
                     }
                 }
             }
+            last = Some(output.marker(done));
         }
-        if !chunk.is_empty() {
-            self.publish_chunk(publication, done, chunk.take(), session).await?;
+        match last {
+            Some(last) if !chunk.is_empty() => self.publish_chunk(key, chunk.take(), last, session).await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    /// Publishes `records`, in front of which `before` of the output are published. How many they are.
+    /// Publishes `records`, which reach up to `marker`.
     async fn publish_chunk(
         &self,
-        Publication { key, output, .. }: &Publication,
-        before: u64,
+        key: &MarkerKey,
         records: RecordBatch,
+        marker: Marker,
         session: &mut Box<dyn OutboxSession>,
-    ) -> Result<u64, EngineError> {
-        let done = before + records.len() as u64;
-        let published = session.publish(key, &records, &output.marker(done)).await;
-        published.map_err(|error| self.attempted(&format!("publish checkpoint {}", output.checkpoint_id), error))?;
-        self.on(PublisherEvent::Published(done));
-        Ok(records.len() as u64)
+    ) -> Result<(), EngineError> {
+        let published = session.publish(key, &records, &marker).await;
+        published.map_err(|error| self.attempted(&format!("publish checkpoint {}", marker.checkpoint_id), error))?;
+        self.on(PublisherEvent::Published(marker));
+        Ok(())
     }
 
     async fn read(&self, object: &StagedObject) -> Result<Vec<RecordBatch>, EngineError> {

@@ -1,5 +1,6 @@
 //! A target that publishes in other chunks than it would, which a connector's own settings do not say.
 
+use crate::element::RecordBatch;
 use crate::error::EngineError;
 use crate::outbox::{Atomicity, ChunkBounds, OutboxOwner, OutboxSession, OutboxTarget};
 use crate::runtime::ConnectorIo;
@@ -25,6 +26,14 @@ impl OutboxTarget for InChunks {
 
     fn atomicity(&self) -> Atomicity {
         self.0.atomicity()
+    }
+
+    fn spans_checkpoints(&self) -> bool {
+        self.0.spans_checkpoints()
+    }
+
+    fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
+        self.0.admit(records)
     }
 
     fn look<'a>(&'a self, io: &'a ConnectorIo) -> BoxFuture<'a, Result<(), EngineError>> {

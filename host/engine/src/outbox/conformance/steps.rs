@@ -142,6 +142,10 @@ impl OutboxTarget for Stepping<Arc<dyn OutboxTarget>> {
         self.0.atomicity()
     }
 
+    fn spans_checkpoints(&self) -> bool {
+        self.0.spans_checkpoints()
+    }
+
     fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
         self.0.admit(records)
     }

@@ -36,7 +36,7 @@ async fn one_wakes(under_test: &dyn TargetUnderTest, io: &ConnectorIo, sleeps_at
     let world = World::new(under_test, io, format!("wakes-{sleeps_at}-{wakes_at}"));
     let outputs = [world.stage(1, 0, &[5]).await, world.stage(3, 5, &[3, 4]).await, world.stage(4, 12, &[2]).await];
     let steps = [(sleeps_at, Wrong::Sleeps), (wakes_at, Wrong::Sleeps)].map(|wrong| Steps::new(Some(wrong)));
-    let first = Process { steps: steps[0].clone(), ..Process::new(1, world.ledger(&outputs), 4) };
+    let first = Process { steps: steps[0].clone(), ..Process::new(1, world.ledger(&outputs), 3) };
     let log = world.begin(1).await;
     let (task, told) = world.publisher(first, log);
     let outbox = task.outbox.clone();
@@ -45,7 +45,7 @@ async fn one_wakes(under_test: &dyn TargetUnderTest, io: &ConnectorIo, sleeps_at
         done.expect("nothing is in its way");
         return None;
     }
-    let second = Process { steps: steps[1].clone(), ..Process::new(2, world.ledger(&outputs), 3) };
+    let second = Process { steps: steps[1].clone(), ..Process::new(2, world.ledger(&outputs), 1) };
     let mut successor = Box::pin(world.publish(second));
     let is_reached = match select(&mut successor, pin!(steps[1].reached.notified())).await {
         Either::Left((done, _)) => {

@@ -47,6 +47,10 @@ impl OutboxTarget for CrashingTarget {
         self.inner.atomicity()
     }
 
+    fn spans_checkpoints(&self) -> bool {
+        self.inner.spans_checkpoints()
+    }
+
     fn admit(&self, records: &RecordBatch) -> Result<(), EngineError> {
         self.inner.admit(records)
     }
