@@ -108,3 +108,19 @@ fn a_record_whose_time_no_server_has_a_place_for_is_set_aside_with_the_nearest()
     let aside = server.psql(&format!("SELECT extract(year FROM record_time AT TIME ZONE 'UTC'), error FROM {table}_aside"));
     assert!(aside.starts_with("294276|") && aside.contains("its time is 9223372036854775000 ms since 1970"), "{aside}");
 }
+
+#[test]
+fn many_refusals_in_a_row_are_answers_and_no_silence() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("k text, n int4");
+    // Each part that is tried takes a hundredth of a second: all of them longer than twice what one answer may.
+    server.psql(&format!(
+        "CREATE FUNCTION {table}_slow() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN IF NEW.n < 0 THEN PERFORM pg_sleep(0.01); RAISE ''below zero'' USING ERRCODE = ''23514''; END IF; RETURN NEW; END'; \
+         CREATE TRIGGER slow BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_slow()"
+    ));
+    let bad: String = (1..=200).map(|n| format!("{{\"k\":\"bad\",\"n\":-{n}}}\n")).collect();
+    let aside = set_aside(&server, &table, "answer-timeout = \"1s\"", &format!("{bad}{{\"k\":\"good\",\"n\":1}}\n"));
+    assert_eq!(server.psql(&format!("SELECT k FROM {table}")), "good\n");
+    assert_eq!(aside.lines().count(), 200);
+}

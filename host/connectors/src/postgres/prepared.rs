@@ -25,11 +25,15 @@ impl Prepared {
     pub(super) async fn of(connection: &Connection, statements: &Statements) -> Result<Self, tokio_postgres::Error> {
         let (client, patience) = (&connection.client, connection.patience.clone());
         client.batch_execute(&statements.stage).await?;
+        patience.heard();
         let delete = match &statements.delete {
             Some(delete) => Some(client.prepare(delete).await?),
             None => None,
         };
-        Ok(Self { copy: client.prepare(&statements.copy).await?, delete, insert: client.prepare(&statements.insert).await?, patience })
+        patience.heard();
+        let copy = client.prepare(&statements.copy).await?;
+        patience.heard();
+        Ok(Self { copy, delete, insert: client.prepare(&statements.insert).await?, patience })
     }
 
     /// Brings the staged rows of these records into the target.
@@ -61,9 +65,12 @@ impl Prepared {
         let (mut parts, mut is_halved) = (vec![whole], false);
         while let Some(part) = parts.pop() {
             let savepoint = transaction.savepoint(PART).await?;
+            self.patience.heard();
             match self.apply(&savepoint, records, part.clone()).await {
                 Ok(()) => savepoint.commit().await?,
                 Err(error) => {
+                    // A refusal is an answer: many of them in a row are no silence.
+                    self.patience.heard();
                     let refused = error.as_db_error().filter(|refused| Blame::of(refused.code()) == Blame::Record).map(told);
                     let Some(why) = refused else { return Err(error.into()) };
                     savepoint.rollback().await?;
