@@ -42,6 +42,17 @@ const OWNED_KINDS: [(&str, &str); 7] = [
     ("https.", "of SASL there are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, by `sasl`"),
 ];
 
+/// Options that have two names: the other one, and the one that weir knows it by. With both set, librdkafka goes by whichever it is told last.
+pub(super) const OTHER_NAMES: [(&str, &str); 7] = [
+    ("acks", "request.required.acks"),
+    ("compression.type", "compression.codec"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("retries", "message.send.max.retries"),
+];
+
 /// Reads them, and has librdkafka look at each.
 pub(super) fn read(settings: &mut Settings<'_>) -> Result<BTreeMap<String, String>, SettingsError> {
     let table = |value: &Value| -> Option<BTreeMap<String, String>> {
@@ -52,7 +63,21 @@ pub(super) fn read(settings: &mut Settings<'_>) -> Result<BTreeMap<String, Strin
     };
     let options = settings.other("options", "a table of texts", table)?.unwrap_or_default();
     options.iter().try_for_each(|(name, value)| check(name, value))?;
-    Ok(options)
+    by_one_name(options)
+}
+
+/// Each by the name that weir knows it by, so that it stands in the place of weir's own.
+fn by_one_name(options: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, SettingsError> {
+    let mut named = BTreeMap::new();
+    for (name, value) in options {
+        let known = OTHER_NAMES.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, known)| known);
+        if named.insert(known.to_owned(), value).is_some() {
+            let (other, known) = OTHER_NAMES.iter().find(|(_, other)| *other == known).expect("it has two names");
+            let error = SettingsError::at(*other, format!("`{other}` and `{known}` are one option of librdkafka, and `options` has both"));
+            return Err(error.within("options").with_hint("leave one of them out"));
+        }
+    }
+    Ok(named)
 }
 
 fn check(name: &str, value: &str) -> Result<(), SettingsError> {
@@ -75,5 +100,34 @@ fn check(name: &str, value: &str) -> Result<(), SettingsError> {
         }
         Err(KafkaError::ClientConfig(_, why, ..)) => Err(refused(format!("`{name}` in `options` of `kafka` cannot be {value:?}: {why}"))),
         Err(error) => Err(refused(format!("`{name}` cannot be set: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(options: &[(&str, &str)]) -> Result<BTreeMap<String, String>, String> {
+        let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        by_one_name(options).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_option_by_its_other_name_is_the_same_option_and_both_are_too_many() {
+        let one = |name: &str| BTreeMap::from([(name.to_owned(), "7".to_owned())]);
+        assert_eq!(named(&[("queue.buffering.max.ms", "7")]), Ok(one("linger.ms")));
+        assert_eq!(named(&[("linger.ms", "7")]), Ok(one("linger.ms")));
+        assert_eq!(named(&[("batch.size", "7")]), Ok(one("batch.size")));
+        let both = named(&[("linger.ms", "7"), ("queue.buffering.max.ms", "8")]).unwrap_err();
+        assert_eq!(both, "`queue.buffering.max.ms` and `linger.ms` are one option of librdkafka, and `options` has both");
+    }
+
+    #[test]
+    fn librdkafka_takes_one_name_for_the_other() {
+        for (other, known) in OTHER_NAMES {
+            let value = if other == "compression.type" { "zstd" } else { "3" };
+            let config = |name| ClientConfig::new().set(name, value).create_native_config().and_then(|config| config.get(known));
+            assert_eq!(config(other).expect(other), config(known).expect(known), "{other}");
+        }
     }
 }
