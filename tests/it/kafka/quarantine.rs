@@ -140,3 +140,23 @@ fn a_topic_for_what_is_set_aside_is_none_of_the_others() {
         job(&said).run("check job.toml").assert(2, &[&format!("`{other}` cannot have what the sink `kafka` sets aside as well")]);
     }
 }
+
+/// Of a batch with several bad messages the broker says which they are, of one with a single one it says the same of all: where both are refused together, nobody is set
+/// aside for what is said of another batch.
+#[test]
+fn good_records_in_batches_that_are_refused_are_written_and_not_set_aside() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    for delivery in DELIVERIES {
+        let (topic, output) = (any_times(&server), server.name());
+        server.client(&json!({ "do": "create", "topic": output, "partitions": 2, "message.timestamp.after.max.ms": "3600000" }));
+        let is_bad = |number: &u64| [300, 500, 501, 700].contains(number);
+        let time = |number: u64| if is_bad(&number) { AHEAD } else { 1_000 + number };
+        let message = |number: u64| json!({ "key": number.to_string(), "value": number.to_string(), "timestamp": time(number) });
+        server.produce(&topic, &(0..1_000).map(message).collect::<Vec<_>>());
+        bench(setting_aside(&server, &topic, &output, &format!("\"{output}\""), delivery)).run("run job.toml").assert(0, &["finished"]);
+        let mut written: Vec<u64> = values(&server, &output, 996).iter().map(|value| value.parse().expect("a number")).collect();
+        written.sort_unstable();
+        assert_eq!(written, (0..1_000).filter(|number| !is_bad(number)).collect::<Vec<_>>(), "{delivery}");
+        assert_eq!(aside(&server, &output, 4).into_keys().collect::<Vec<_>>(), ["300", "500", "501", "700"], "{delivery}");
+    }
+}

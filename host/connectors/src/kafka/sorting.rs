@@ -1,7 +1,7 @@
 //! Which of several messages that were refused together is at fault: whoever sends them again leaves those out that are known to be, and pauses at cuts, so that what lies
 //! on either side of one is in different batches. Each try makes a batch smaller that is refused, down to a single message, so there is an end.
 
-use super::refusals::{Weight, is_of_time};
+use super::refusals::Weight;
 use rdkafka::error::RDKafkaErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,9 @@ impl Sorting {
 
     /// These were refused, all of them between two cuts. False where nothing can be learned of that: none of them is at fault.
     ///
-    /// Some brokers say which of a batch are, where their times or the lack of a key is why; else it is cut in the middle, and around the message that is the likeliest.
+    /// One that was refused with nobody beside it is at fault. Some brokers say which of a batch are, where their times or the lack of a key is why; but of another batch, which is
+    /// refused along with that one, all are told the same as those. So what they say is where to look: a cut is made on either side of each, and one in the middle,
+    /// and around the message that is the likeliest.
     pub(super) fn learn(
         &mut self,
         refused: &BTreeMap<usize, RDKafkaErrorCode>,
@@ -41,9 +43,10 @@ impl Sorting {
         let is_told = refused.values().any(|code| *code == RDKafkaErrorCode::InvalidDifferentRecord);
         let suspects: Vec<(usize, RDKafkaErrorCode)> =
             refused.iter().map(|(message, code)| (*message, *code)).filter(|(_, code)| Weight::of(*code) == Weight::AtFault).collect();
-        let is_named = |code: RDKafkaErrorCode| code == RDKafkaErrorCode::InvalidTopic || is_told && is_of_time(code);
+        // It is said of a topic, and so of each message to it.
+        let no_topic = suspects.iter().filter(|(_, code)| *code == RDKafkaErrorCode::InvalidTopic);
         let before = self.faults.len();
-        self.faults.extend(suspects.iter().filter(|(_, code)| is_named(*code)).map(|(message, code)| (*message, code.to_string())));
+        self.faults.extend(no_topic.map(|(message, code)| (*message, code.to_string())));
         match suspects.as_slice() {
             _ if self.faults.len() > before => true,
             [] => false,
@@ -54,6 +57,8 @@ impl Sorting {
             many => {
                 let likeliest = many.iter().max_by_key(|(message, code)| suspicion(*message, *code)).expect("there are some").0;
                 self.cuts.extend([many[many.len() / 2].0, likeliest, likeliest + 1]);
+                let named = many.iter().filter(|(_, code)| is_told && *code == RDKafkaErrorCode::InvalidRecord);
+                self.cuts.extend(named.flat_map(|(message, _)| [*message, *message + 1]));
                 true
             }
         }
@@ -101,17 +106,21 @@ mod tests {
     }
 
     #[test]
-    fn those_that_the_cluster_names_are_at_fault_at_once_and_others_beside_them_never() {
+    fn one_that_is_refused_alone_is_at_fault_and_what_is_said_of_several_is_where_to_look() {
         let learned = |refused: &[(usize, RDKafkaErrorCode)]| {
             let mut sorting = Sorting::default();
             let is_learned = sorting.learn(&refused.iter().copied().collect(), |_, _| 1);
-            (is_learned, sorting.faults().keys().copied().collect::<Vec<_>>())
+            (is_learned, sorting.faults().keys().copied().collect::<Vec<_>>(), sorting.cuts.into_iter().collect::<Vec<_>>())
         };
-        assert_eq!(learned(&[(1, InvalidDifferentRecord), (2, InvalidTimestamp), (3, InvalidDifferentRecord)]), (true, vec![2]));
-        assert_eq!(learned(&[(1, InvalidRecord), (2, InvalidDifferentRecord), (3, InvalidRecord)]), (true, vec![1, 3]));
-        assert_eq!(learned(&[(1, InvalidTopic), (2, InvalidTopic)]), (true, vec![1, 2]));
-        assert_eq!(learned(&[(1, InvalidTimestamp)]), (true, vec![1]));
-        assert_eq!(learned(&[(1, InvalidTimestamp), (2, InvalidTimestamp)]), (true, vec![]), "nobody says which");
-        assert_eq!(learned(&[(1, InvalidDifferentRecord)]), (false, vec![]));
+        assert_eq!(learned(&[(1, InvalidDifferentRecord), (2, InvalidTimestamp), (3, InvalidDifferentRecord)]), (true, vec![2], vec![]));
+        let named = [(1, InvalidRecord), (2, InvalidDifferentRecord), (3, InvalidDifferentRecord), (4, InvalidRecord)];
+        assert_eq!(learned(&named), (true, vec![], vec![1, 2, 4, 5]));
+        assert_eq!(learned(&[(1, InvalidTopic), (2, InvalidTopic)]), (true, vec![1, 2], vec![]));
+        assert_eq!(learned(&[(1, InvalidTimestamp)]), (true, vec![1], vec![]));
+        assert_eq!(learned(&[(1, InvalidTimestamp), (2, InvalidTimestamp)]), (true, vec![], vec![2, 3]), "nobody says which");
+        assert_eq!(learned(&[(1, InvalidDifferentRecord)]), (false, vec![], vec![]));
+        // Two batches: of one the broker says which are at fault, of the other all are told the same.
+        let both = [&named[..], &[(7, InvalidTimestamp), (8, InvalidTimestamp), (9, InvalidTimestamp)]].concat();
+        assert_eq!(learned(&both).1, [] as [usize; 0]);
     }
 }
