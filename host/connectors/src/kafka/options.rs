@@ -73,7 +73,7 @@ fn by_one_name(options: BTreeMap<String, String>) -> Result<BTreeMap<String, Str
         let known = OTHER_NAMES.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, known)| known);
         if named.insert(known.to_owned(), value).is_some() {
             let (other, known) = OTHER_NAMES.iter().find(|(_, other)| *other == known).expect("it has two names");
-            let error = SettingsError::at(*other, format!("`{other}` and `{known}` are one option of librdkafka, and `options` has both"));
+            let error = SettingsError::at(other, format!("`{other}` and `{known}` are one option of librdkafka, and `options` has both"));
             return Err(error.within("options").with_hint("leave one of them out"));
         }
     }
