@@ -1,5 +1,5 @@
-//! Passwords that somebody has written out in a text, where they could have named a variable: in the address of a server, and behind `password =`. Nobody has to be
-//! shown them for that.
+//! Passwords that somebody has written out in a text, where they could have named a variable: in the address of a server, behind `password =`, as a private key. Nobody has
+//! to be shown them for that, least of all where they are shown because something is wrong with them: so what is none by its form is looked for by the name that it has.
 
 use std::ops::Range;
 
@@ -11,7 +11,8 @@ const ENDS: [char; 8] = ['"', '\'', ' ', '\t', '\n', '\r', '<', '>'];
 /// Where passwords stand in `text`, in their order: what is between a user's `:` and the last `@` of an address, and the value of a `password`. A password that is
 /// all variables is none.
 fn written_passwords(text: &str) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = addresses(text).chain(named(text)).filter(|place| is_written(&text[place.clone()])).collect();
+    let found = addresses(text).chain(named(text)).chain(misplaced(text)).chain(private_keys(text));
+    let mut found: Vec<Range<usize>> = found.filter(|place| is_written(&text[place.clone()])).collect();
     found.sort_by_key(|place| place.start);
     let mut done = 0;
     found.retain(|place| {
@@ -27,9 +28,10 @@ pub fn without_passwords(text: &str) -> String {
     replaced(text, |_| "***".into())
 }
 
-/// The text with a star in place of each of their bytes, so that places in it stay what they are.
+/// The text with a star in place of each of their bytes, so that places in it stay what they are, and lines too.
 pub fn passwords_masked(text: &str) -> String {
-    replaced(text, |password| "*".repeat(password.len()))
+    let star = |byte: u8| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { '*' };
+    replaced(text, |password| password.bytes().map(star).collect())
 }
 
 fn replaced(text: &str, with: impl Fn(&str) -> String) -> String {
@@ -54,20 +56,72 @@ fn addresses(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
+/// Where the values of a name begin.
+fn values<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
+    let behind = move |from: usize, blank: &[char]| from + text[from..].len() - text[from..].trim_start_matches(blank).len();
+    text.match_indices(name).filter_map(move |(at, name)| {
+        let equals = behind(at + name.len(), &[' ', '\t', '"', '\'']);
+        text[equals..].starts_with('=').then(|| behind(equals + 1, &[' ', '\t']))
+    })
+}
+
 fn named(text: &str) -> impl Iterator<Item = Range<usize>> {
-    text.match_indices(NAMED).filter_map(move |(at, name)| {
-        let behind = |from: usize| from + text[from..].len() - text[from..].trim_start_matches([' ', '\t', '"', '\'']).len();
-        let equals = behind(at + name.len());
-        let start = equals + text[equals..].strip_prefix('=').map(|_| 1)?;
-        let value = start + text[start..].len() - text[start..].trim_start_matches([' ', '\t']).len();
+    values(text, NAMED).filter_map(move |value| {
         let quote = text[value..].chars().next().filter(|first| ['"', '\''].contains(first));
         let (value, ends): (usize, &[char]) = match quote {
             Some('"') => (value + 1, &['"', '\n']),
             Some(_) => (value + 1, &['\'', '\n']),
-            None if text[value..].starts_with('{') => return None,
+            None if text[value..].starts_with(['{', '[']) => return None,
             None => (value, &['"', '\'', ' ', '\t', '\n', '\r', '&']),
         };
         Some(value..value + text[value..].find(ends).unwrap_or(text.len() - value))
+    })
+}
+
+/// What stands in quotes, up to the end of the line; without them.
+fn quoted(text: &str, from: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = from + text[from..].find(['\n', '\r']).unwrap_or(text.len() - from);
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let start = at + text[at..end].find(['"', '\''])? + 1;
+        let quote = text[start - 1..].chars().next()?;
+        let close = start + text[start..end].find(quote).unwrap_or(end - start);
+        at = end.min(close + 1);
+        Some(start..close)
+    })
+}
+
+/// What is none by its form, and stands where one does: in a `password` that is a list or a table (but the name of a file), as the text of a `sasl`, in front of the `@` of an
+/// address that is none.
+fn misplaced(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let in_brackets = values(text, NAMED).filter(|value| text[*value..].starts_with(['{', '['])).flat_map(move |value| {
+        let close = if text[value..].starts_with('{') { '}' } else { ']' };
+        let end = value + text[value..].find([close, '\n']).unwrap_or(text.len() - value);
+        let is_file = move |place: &Range<usize>| {
+            let name = text[value..place.start - 1].trim_end_matches([' ', '\t', '=', '"', '\'']);
+            name.rsplit(['{', ',', ' ', '\t', '"', '\'']).next() == Some("file")
+        };
+        quoted(text, value).take_while(move |place| place.start < end).filter(move |place| !is_file(place))
+    });
+    let quoted_at = move |name| {
+        values(text, name).filter(|value| text[*value..].starts_with(['"', '\''])).filter_map(move |value| quoted(text, value).next())
+    };
+    let addresses = ["url", "brokers"].into_iter().flat_map(quoted_at).filter_map(move |place| {
+        let said = &text[place.clone()];
+        let scheme = said.find("://").map_or(0, |at| at + 3);
+        let (colon, end) = (scheme + said[scheme..].find(':')? + 1, said.rfind('@')?);
+        (colon <= end).then(|| place.start + colon..place.start + end)
+    });
+    in_brackets.chain(quoted_at("sasl")).chain(addresses)
+}
+
+/// What private keys in PEM consist of.
+fn private_keys(text: &str) -> impl Iterator<Item = Range<usize>> {
+    const BEGIN: &str = "PRIVATE KEY-----";
+    text.match_indices(BEGIN).filter_map(move |(at, mark)| {
+        let start = at + mark.len();
+        let end = start + text[start..].find("-----").unwrap_or(text.len() - start);
+        (start < end && !text[..at].ends_with("END ")).then_some(start..end)
     })
 }
 
@@ -104,6 +158,24 @@ mod tests {
             ("password = { file = \"/x\" }", "password = { file = \"/x\" }"),
             ("password = \"${A}${B}\"", "password = \"${A}${B}\""),
             ("sasl = { \"password\" = 'p' }", "sasl = { \"password\" = '***' }"),
+            ("password=[\"secret\", 'b']", "password=[\"***\", '***']"),
+            ("password = { fil = \"secret\" }", "password = { fil = \"***\" }"),
+            ("sasl = \"PLAIN weir secret\"", "sasl = \"***\""),
+            (
+                "sasl = { mechanism = \"PLAIN\", password = { file = \"/x\" } }",
+                "sasl = { mechanism = \"PLAIN\", password = { file = \"/x\" } }",
+            ),
+            ("url = \"postgres//u:secret@h/d\"", "url = \"postgres//u:***@h/d\""),
+            ("url=\"postgres://u:sec ret@h:abc/d\"", "url=\"postgres://u:***@h:abc/d\""),
+            ("brokers = \"u:secret@h:9092\" # x", "brokers = \"u:***@h:9092\" # x"),
+            ("url = \"postgres://u@h:5432/d\"", "url = \"postgres://u@h:5432/d\""),
+            ("brokers = \"a:1,b:2\"", "brokers = \"a:1,b:2\""),
+            ("plugin = \"oci:h:5/x@sha256:0\"", "plugin = \"oci:h:5/x@sha256:0\""),
+            (
+                "key=\"-----BEGIN PRIVATE KEY-----\\nabc\\n-----END PRIVATE KEY-----\"",
+                "key=\"-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----\"",
+            ),
+            ("-----BEGIN EC PRIVATE KEY-----\nabc", "-----BEGIN EC PRIVATE KEY-----***"),
             ("no password here", "no password here"),
             ("password = ", "password = "),
             ("a://u:p@h b://v:q@h", "a://u:***@h b://v:***@h"),
@@ -111,7 +183,8 @@ mod tests {
         ] {
             assert_eq!(without_passwords(text), expect);
             let masked = passwords_masked(text);
-            assert_eq!((masked.len(), masked.contains("***") || masked.contains('*')), (text.len(), text != expect), "{text}");
+            assert_eq!((masked.len(), masked.contains('*')), (text.len(), text != expect), "{text}");
+            assert_eq!(masked.lines().count(), text.lines().count(), "{text}");
         }
     }
 }

@@ -114,7 +114,11 @@ fn unread(name: &str, error: &SecretError) -> SettingsError {
 
 fn sasl(settings: &mut Settings<'_>) -> Result<Option<Sasl>, SettingsError> {
     let Some(mut table) = settings.table("sasl", SASL_TABLE) else {
-        settings.other("sasl", "a table with `mechanism`, `username` and `password`", |_| None::<()>)?;
+        if settings.is_given("sasl") {
+            // What it says is not shown: it may be all three in one.
+            return Err(SettingsError::at("sasl", "`sasl` of `kafka` must be a table with `mechanism`, `username` and `password`"));
+        }
+        settings.other("sasl", "", |_| None::<()>)?;
         return Ok(None);
     };
     let mut read = || -> Result<Sasl, SettingsError> {

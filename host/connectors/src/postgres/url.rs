@@ -17,6 +17,11 @@ impl Address {
     /// Reads a URL, or `name=value name=value`. The error quotes no value.
     pub(super) fn of(said: &str) -> Result<Self, String> {
         let is_url = said.starts_with("postgres://") || said.starts_with("postgresql://");
+        let (_, places) = said.split_once("://").unwrap_or(("", ""));
+        // The client would take what is behind the first one for the host, and name it.
+        if is_url && places.split('?').next().is_some_and(|places| places.matches('@').count() > 1) {
+            return Err("there is more than one `@` in it: one of a name or a password is written `%40`, and a `/` there `%2F`".into());
+        }
         let (before, parameters, between) = match (is_url, said.split_once('?')) {
             (true, Some((before, parameters))) => (before, parameters, '&'),
             (true, None) => return Ok(Self { rest: said.to_owned(), sslmode: None }),
@@ -54,6 +59,8 @@ mod tests {
             let expect = Address { rest: rest.into(), sslmode: mode.map(str::to_owned) };
             assert_eq!(Address::of(said), Ok(expect), "{said}");
         }
+        let error = Address::of("postgres://u:a@@b/x@h/d").unwrap_err();
+        assert!(error.contains("`%40`") && !error.contains("b/x"), "{error}");
         let error = Address::of("postgres://u@h/d?sslrootcert=/x").unwrap_err();
         assert!(error.contains("tls = { ca"), "{error}");
     }
