@@ -194,7 +194,8 @@ impl<'s, T: Target> Ordeal<'s, T> {
             Blow::Upgraded => self.upgrade(&mut process),
             Blow::RolledBack => {
                 let line = format!("upgrade words --operator count --plugin {} --probation 30s", plugin("trapping-count").display());
-                assert_ne!(self.bench.run(&line).code, Some(0), "a component that traps is accepted");
+                let ended = self.bench.run(&line);
+                assert!(ended.code == Some(1) && ended.stdout.contains("is rolled back"), "{ended:?}");
             }
         }
         let life = Duration::from_millis(self.seed.draw(..LIFE_MS));
@@ -241,11 +242,11 @@ impl<'s, T: Target> Ordeal<'s, T> {
         self.change(process, &line);
     }
 
-    /// Asks for a change, and waits for its end or does not. It may come to nothing: the job may be about to end.
+    /// Asks for a change, and waits until it has come about, or does not.
     fn change(&mut self, process: &mut Running, line: &str) {
         let mut command = self.bench.start(line);
         if self.seed.coin() {
-            _ = command.ended();
+            command.ended().assert(0, &[]);
         } else {
             command.runs_for(Duration::from_millis(self.seed.draw(..400)));
         }

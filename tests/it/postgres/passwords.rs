@@ -2,8 +2,9 @@
 
 use super::{bench, lines, passing};
 use crate::secrets::holding;
+use crate::written::Written;
 use std::fs;
-use weir_tests::process::PostgresServer;
+use weir_tests::process::{Bench, PostgresServer, Running};
 
 /// Makes a table, and a user with this password who may write there and make the table of its markers. Their names.
 fn guarded(server: &PostgresServer, password: &str) -> (String, String) {
@@ -13,6 +14,51 @@ fn guarded(server: &PostgresServer, password: &str) -> (String, String) {
         "CREATE ROLE {user} LOGIN PASSWORD '{password}' IN ROLE guarded; GRANT INSERT ON {table} TO {user}; GRANT CREATE ON SCHEMA public TO {user}"
     ));
     (table, user)
+}
+
+/// A job whose user's password is the first one, as the file says that it reads, once a row of it is there.
+struct Begun {
+    bench: Bench<Written>,
+    process: Running,
+    table: String,
+    user: String,
+    place: String,
+}
+
+impl Begun {
+    fn new(server: &PostgresServer) -> Self {
+        let (table, user) = guarded(server, "the-first-one");
+        let job = passing(&server.url_as(&user), &table, "password = { file = \"${PLACE}/password\" }");
+        let bench = bench(job, lines(0..4_000));
+        bench.edit_job("key = \"k\"", "key = \"k\"\nrate = 1000");
+        let place = bench.path("x").parent().expect("a folder").display().to_string();
+        fs::write(bench.path("password"), "the-first-one\n").expect("a file");
+        let process = bench.start_with("run job.toml", &[("PLACE", &place)]);
+        let mut begun = Self { bench, process, table, user, place };
+        let table = begun.table.clone();
+        assert!(begun.process.runs_until("a row", || rows(server, &table) != "0|0"));
+        begun
+    }
+
+    /// The second one holds on the server.
+    fn replace_on(&self, server: &PostgresServer) {
+        server.psql(&format!("ALTER ROLE {} PASSWORD 'the-second-one'", self.user));
+    }
+
+    /// Its connections are ended.
+    fn is_put_out_of(&self, server: &PostgresServer) {
+        server.psql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}'", self.user));
+    }
+
+    /// The second one stands in the file.
+    fn replace_in_file(&self) {
+        fs::write(self.bench.path("password"), "the-second-one\n").expect("a file");
+    }
+}
+
+/// How many rows there are, and how many different ones.
+fn rows(server: &PostgresServer, table: &str) -> String {
+    server.psql(&format!("SELECT count(*), count(DISTINCT n) FROM {table}")).trim().to_owned()
 }
 
 #[test]
@@ -38,43 +84,27 @@ fn a_wrong_password_is_refused_and_none_is_shown() {
 #[test]
 fn a_password_that_is_replaced_on_the_server_first_is_waited_for_and_shown() {
     let Some(server) = PostgresServer::in_use() else { return };
-    let (table, user) = guarded(&server, "the-first-one");
-    let job = passing(&server.url_as(&user), &table, "password = { file = \"${PLACE}/password\" }");
-    let bench = bench(job, lines(0..4_000));
-    bench.edit_job("key = \"k\"", "key = \"k\"\nrate = 1000");
-    let place = bench.path("x").parent().expect("a folder").display().to_string();
-    fs::write(bench.path("password"), "the-first-one\n").expect("a file");
-    let rows = || server.psql(&format!("SELECT count(*), count(DISTINCT n) FROM {table}"));
-    let mut process = bench.start_with("run job.toml", &[("PLACE", &place)]);
-    assert!(process.runs_until("a row", || rows().trim() != "0|0"));
-    server.psql(&format!("ALTER ROLE {user} PASSWORD 'the-second-one'"));
-    server.psql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'"));
-    let refused = format!("password authentication failed for user \"{user}\"");
-    assert!(process.says(&refused, &mut { 0 }), "it has ended");
-    let told = bench.run_with("status words --output json", &[("PLACE", &place)]).document();
+    let mut begun = Begun::new(&server);
+    begun.replace_on(&server);
+    begun.is_put_out_of(&server);
+    let refused = format!("password authentication failed for user \"{}\"", begun.user);
+    assert!(begun.process.says(&refused, &mut { 0 }), "it has ended");
+    let told = begun.bench.run_with("status words --output json", &[("PLACE", &begun.place)]).document();
     let message = told["outboxes"][0]["last_error"]["message"].as_str().map(str::to_owned);
     assert!(message.is_some_and(|message| message.contains(&refused)), "{told}");
-    fs::write(bench.path("password"), "the-second-one\n").expect("a file");
-    process.ended().assert(0, &["finished"]);
-    assert_eq!(rows().trim(), "4000|4000");
+    begun.replace_in_file();
+    begun.process.ended().assert(0, &["finished"]);
+    assert_eq!(rows(&server, &begun.table), "4000|4000");
 }
 
 #[test]
 fn a_password_that_is_replaced_holds_from_the_next_connection_on() {
     let Some(server) = PostgresServer::in_use() else { return };
-    let (table, user) = guarded(&server, "the-first-one");
-    let job = passing(&server.url_as(&user), &table, "password = { file = \"${PLACE}/password\" }");
-    let bench = bench(job, lines(0..4_000));
-    bench.edit_job("key = \"k\"", "key = \"k\"\nrate = 1000");
-    let place = bench.path("x").parent().expect("a folder").display().to_string();
-    fs::write(bench.path("password"), "the-first-one\n").expect("a file");
-    let rows = || server.psql(&format!("SELECT count(*), count(DISTINCT n) FROM {table}"));
-    let mut process = bench.start_with("run job.toml", &[("PLACE", &place)]);
-    assert!(process.runs_until("a row", || rows().trim() != "0|0"));
-    server.psql(&format!("ALTER ROLE {user} PASSWORD 'the-second-one'"));
-    fs::write(bench.path("password"), "the-second-one\n").expect("a file");
-    server.psql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'"));
+    let begun = Begun::new(&server);
+    begun.replace_on(&server);
+    begun.replace_in_file();
+    begun.is_put_out_of(&server);
     // What it says of why depends on what comes first, the server's word or the end of the connection.
-    process.ended().assert(0, &["output could not be published", "finished"]);
-    assert_eq!(rows().trim(), "4000|4000");
+    begun.process.ended().assert(0, &["output could not be published", "finished"]);
+    assert_eq!(rows(&server, &begun.table), "4000|4000");
 }
