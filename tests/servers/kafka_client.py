@@ -11,7 +11,7 @@ import sys
 import time
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
 # A broker that is killed and comes back is found again at once.
 CLUSTER = {"bootstrap.servers": sys.argv[1], "reconnect.backoff.max.ms": 200, "log_level": 0}
@@ -112,6 +112,26 @@ def produce(topic, messages, producer=PRODUCER):
         raise RuntimeError(failed or "not delivered in time")
 
 
+def takes(topic, messages):
+    """Whether the topic takes each of these messages, written alone."""
+    return [is_taken(topic, message) for message in messages]
+
+
+def is_taken(topic, message):
+    try:
+        produce(topic, [message])
+        return True
+    except RuntimeError:
+        return False
+
+
+def alter(topic, **settings):
+    """Gives a topic other settings."""
+    entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    ADMIN.incremental_alter_configs([resource])[resource].result(WITHIN)
+
+
 def transact(topic, messages, end):
     """Writes messages in a transaction, which is committed, aborted or left open."""
     transacting = Producer(CLUSTER | {"transactional.id": f"of-tests-{time.time_ns()}", "linger.ms": 2})
@@ -197,7 +217,7 @@ def scram(user, mechanism, password):
         altered.result(WITHIN)
 
 
-DO = [scram, wait_until_ready, create, add_partitions, delete, delete_records, produce, transact, committed, offsets, commit]
+DO = [scram, wait_until_ready, create, alter, add_partitions, delete, delete_records, produce, takes, transact, committed, offsets, commit]
 
 
 def answer(line):

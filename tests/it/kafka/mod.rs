@@ -2,7 +2,7 @@
 //! have to do with one another; `conformance`: what every source and every target promises;
 //! `held_back`: a broker that is away and what is seen of it; `lost`: what is lost beneath a job that runs; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
 //! amid all that at once; `peers`: Kafka's own programs; `quarantine`: what no topic takes, set aside; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
-//! what it says; `secured`: who may come in; `writing`: what a sink writes.
+//! what it says; `rules`: what topics say that they take; `secured`: who may come in; `writing`: what a sink writes.
 
 mod apart;
 mod conformance;
@@ -14,6 +14,7 @@ mod peers;
 mod quarantine;
 mod reading;
 mod refused;
+mod rules;
 mod secured;
 mod writing;
 

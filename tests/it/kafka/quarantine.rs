@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use weir_tests::process::KafkaServer;
 
 /// What a sink has to say for each delivery.
-const DELIVERIES: [&str; 2] = ["exactly-once", "at-least-once"];
+pub(super) const DELIVERIES: [&str; 2] = ["exactly-once", "at-least-once"];
 
 /// A job that passes records on and sets aside in `OUTPUT-aside` what is not taken. `to`: what `topic` says.
-fn setting_aside(server: &KafkaServer, topic: &str, output: &str, to: &str, delivery: &str) -> String {
+pub(super) fn setting_aside(server: &KafkaServer, topic: &str, output: &str, to: &str, delivery: &str) -> String {
     let markers = format!("marker-topic = \"{output}-markers\"");
     let more = match delivery {
         "exactly-once" => markers.clone(),
@@ -28,7 +28,7 @@ fn particular(server: &KafkaServer, topic: &str) {
 
 /// The messages that are set aside, by their keys: the value, and the headers by their names.
 #[track_caller]
-fn aside(server: &KafkaServer, output: &str, count: usize) -> BTreeMap<String, (Value, BTreeMap<String, String>)> {
+pub(super) fn aside(server: &KafkaServer, output: &str, count: usize) -> BTreeMap<String, (Value, BTreeMap<String, String>)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let headers = |message: &Value| {
         let all = message["headers"].as_array().expect("a list");

@@ -4,13 +4,14 @@
 use super::client::Isolation;
 use super::quarantine::{Misfit, Quarantine};
 use super::refusals::{NO_RECORD, Refusals, Weight, bytes_of, explained, now_ms, suspicion};
+use super::rules::{Measured, Verdict};
 use super::sorting::Sorting;
 use super::target::TargetOptions;
 use super::told::Producing;
 use super::writing::Returned;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::EngineError;
@@ -28,9 +29,9 @@ pub(super) struct Again {
 impl Again {
     /// For the first that come back: where they are to be set aside, there is a topic for that.
     pub(super) fn begin(options: Arc<TargetOptions>, topic: &str) -> Result<Self, EngineError> {
-        let client = options.cluster.asking(Isolation::Committed)?;
-        let quarantine = Quarantine::begin(&options.cluster, &client, topic)?;
-        let producer = options.cluster.second_writer()?;
+        Quarantine::see_topic(&options.cluster, &*options.cluster.asking(Isolation::Committed)?, topic)?;
+        let quarantine = Quarantine::new(&options.cluster, topic, &options.rules.get(topic));
+        let producer = options.cluster.second_writer(options.batch_bytes())?;
         Ok(Self { options, producer, quarantine })
     }
 
@@ -42,12 +43,16 @@ impl Again {
             sorting.is_at_fault(place, returned.message.why.clone());
         }
         let now = now_ms();
+        let is_clear = self.judge(returned, &mut sorting, now);
         let suspicion = |place: usize, code| {
             let Misfit { key, value, time, .. } = &returned[place].message;
             suspicion(code, key.as_deref(), bytes_of(key.as_deref(), value.as_deref()), *time, now)
         };
-        let refused = returned.iter().enumerate().filter_map(|(place, returned)| Some((place, returned.code?))).collect();
-        sorting.learn(&refused, suspicion);
+        let refused: BTreeMap<_, _> = returned.iter().enumerate().filter_map(|(place, returned)| Some((place, returned.code?))).collect();
+        if let Some((_, code)) = refused.last_key_value().filter(|_| !is_clear) {
+            self.quarantine.searches(refused.len(), &code.to_string());
+            sorting.learn(&refused, suspicion);
+        }
         let mut left: BTreeSet<usize> = (0..returned.len()).collect();
         loop {
             self.admit(&sorting)?;
@@ -69,6 +74,21 @@ impl Again {
             }
         }
         self.set_aside(returned, &sorting, is_over)
+    }
+
+    /// Finds those that topics certainly refuse, by what these take now: by what was known before, the messages were sent. True where there are any; of the others it is not known then why they came
+    /// back.
+    fn judge(&self, returned: &[Returned], sorting: &mut Sorting, now_ms: i64) -> bool {
+        let TargetOptions { cluster, rules, .. } = &*self.options;
+        rules.doubt();
+        let before = sorting.faults().len();
+        for (place, Returned { message, .. }) in returned.iter().enumerate().filter(|(_, returned)| returned.code.is_some()) {
+            let Some(topic) = &message.topic else { continue };
+            if let Verdict::Misfit(why) = rules.verdict(cluster, topic, &Measured::of_misfit(message), now_ms) {
+                sorting.is_at_fault(place, why);
+            }
+        }
+        sorting.faults().len() > before
     }
 
     fn admit(&self, sorting: &Sorting) -> Result<(), EngineError> {
@@ -98,7 +118,7 @@ impl Again {
             match self.producer.send(again(&returned[*place].message, *place)) {
                 Ok(()) => _ = sent.insert(*place),
                 Err((error, _)) => match error.rdkafka_error_code().filter(|code| Weight::of(*code) == Weight::AtFault) {
-                    Some(code) => sorting.is_at_fault(*place, code.to_string()),
+                    Some(code) => sorting.is_at_fault(*place, self.options.cluster.not_taken(code)),
                     None => return Err(self.explained("write a message again", &error)),
                 },
             }
@@ -121,6 +141,7 @@ impl Again {
             return Err(self.failed(&refusals));
         }
         let why = sorting.faults().last_key_value().map(|(_, why)| why.as_str());
+        self.quarantine.has_found(sorting.refusals());
         self.quarantine.count(0, sorting.faults().len(), why);
         Ok(true)
     }

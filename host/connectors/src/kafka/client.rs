@@ -1,14 +1,12 @@
 //! A client of the cluster: how it is made, what it tells, and what its errors mean.
 
 use super::security::{Credentials, Security};
-use super::told::{Producing, Refusal, Told};
-use super::writing::{Producer, Writing};
+use super::told::{Refusal, Told};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings::rd_kafka_t;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::BaseProducer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -42,7 +40,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// What every client of it is told, and which part of that are credentials.
-    fn config(&self) -> Result<(ClientConfig, Credentials), EngineError> {
+    pub(super) fn config(&self) -> Result<(ClientConfig, Credentials), EngineError> {
         let credentials = self.security.now().map_err(|error| {
             let message = format!("connect to the Kafka cluster at {}: {error}", self.brokers);
             let error_of_it = EngineError::new(self.kind_of_refusal(), message);
@@ -118,56 +116,6 @@ impl Cluster {
     /// A client that somebody waits for.
     pub(super) fn asking(&self, isolation: Isolation) -> Result<Asking<Consumer>, EngineError> {
         self.consumer(None, isolation, Pace::ASKING, || {}).map(Asking::new)
-    }
-
-    /// A producer with this transactional id, whose transactions may be open for so long.
-    pub(super) fn producer(&self, transactional_id: &str, timeout: Duration) -> Result<BaseProducer<Producing>, EngineError> {
-        let (mut config, credentials) = self.producing()?;
-        config
-            .set("transactional.id", transactional_id)
-            .set("transaction.timeout.ms", timeout.as_millis().to_string())
-            // How many are not there yet is asked for, and not read out of a report on each message.
-            .set("delivery.report.only.error", "true");
-        config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
-    }
-
-    /// A producer of messages that are written at once, each until it is: how many it has is bounded by whoever writes. `returns`: those that are refused are to come back.
-    pub(super) fn writer(&self, returns: bool) -> Result<Producer, EngineError> {
-        let (mut config, credentials) = self.writing()?;
-        // By the statistics it is known that a broker is reached again.
-        config.set("statistics.interval.ms", "1000");
-        let writing = Writing::new(self.clone(), Told::with(credentials), returns);
-        config.create_with_context(writing).map_err(|error| self.failed("make a producer", &error, None))
-    }
-
-    /// The same of messages that such a one has got back, a few at a time.
-    pub(super) fn second_writer(&self) -> Result<BaseProducer<Producing>, EngineError> {
-        let (mut config, credentials) = self.writing()?;
-        config.set("delivery.report.only.error", "true");
-        config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
-    }
-
-    /// What a producer is told that writes at once.
-    fn writing(&self) -> Result<(ClientConfig, Credentials), EngineError> {
-        let (mut config, credentials) = self.producing()?;
-        if !self.options.contains_key("message.timeout.ms") {
-            config.set("message.timeout.ms", "0");
-        }
-        config.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", i32::MAX.to_string());
-        Ok((config, credentials))
-    }
-
-    /// What every producer is told.
-    fn producing(&self) -> Result<(ClientConfig, Credentials), EngineError> {
-        let (mut config, credentials) = self.config()?;
-        // Little is waited for that would fill a batch; keys are dealt out to partitions as the Java client does it, and records without one at random.
-        for (name, value) in [("linger.ms", "5"), ("partitioner", "murmur2_random")] {
-            if !self.options.contains_key(name) {
-                config.set(name, value);
-            }
-        }
-        config.set("enable.idempotence", "true");
-        Ok((config, credentials))
     }
 
     /// How many partitions a topic has; `None`: it is not there. A consumer asks: where another client does, brokers may make the topic.

@@ -5,6 +5,7 @@ use super::client::Isolation;
 use super::markers::Markers;
 use super::quarantine::{Misfit, Quarantine};
 use super::refusals::{NO_RECORD, Weight, bytes_of, explained, now_ms, said_of, suspicion};
+use super::rules::{Measured, Verdict};
 use super::same_topic::SameTopic;
 use super::sorting::Sorting;
 use super::target::TargetOptions;
@@ -35,6 +36,8 @@ const HEARD_OUT: u32 = 2_000;
 pub(super) struct Publishing {
     options: Arc<TargetOptions>,
     producer: BaseProducer<Producing>,
+    /// How large its batches may be.
+    batch_bytes: usize,
     markers: Markers,
     /// Absent where a record that is not taken fails the job.
     quarantine: Option<Quarantine>,
@@ -70,19 +73,22 @@ impl Publishing {
     /// Keeps out whoever had the transactional id before, and then reads the markers.
     pub(super) fn take_over(options: Arc<TargetOptions>, transactional_id: &str) -> Result<Self, EngineError> {
         let cluster = &options.cluster;
-        let producer = cluster.producer(transactional_id, TRANSACTION_TIMEOUT)?;
-        let failed = |attempted: &str, error: &KafkaError| explained(cluster, attempted, error, &producer.context().told);
         let client = cluster.asking(Isolation::Committed)?;
         if let Some(topic) = options.destination.fixed() {
             options.topics.see_anew(cluster, topic)?;
         }
         Markers::make_topic(cluster, &client, &options.marker_topic)?;
-        let quarantine = options.quarantine_topic.as_deref().map(|topic| Quarantine::begin(cluster, &client, topic)).transpose()?;
+        options.quarantine_topic.as_deref().map_or(Ok(()), |topic| Quarantine::see_topic(cluster, &client, topic))?;
+        options.learn_rules();
+        let batch_bytes = options.batch_bytes();
+        let producer = cluster.producer(transactional_id, TRANSACTION_TIMEOUT, batch_bytes)?;
+        let failed = |attempted: &str, error: &KafkaError| explained(cluster, attempted, error, &producer.context().told);
+        let quarantine = options.quarantine_topic.as_deref().map(|topic| Quarantine::new(cluster, topic, &options.rules.get(topic)));
         producer.init_transactions(ANSWER).map_err(|error| failed("take over", &error))?;
         // The id first: where the topic is made anew in between, it is another one than the markers are of.
         let same_topic = SameTopic::of(cluster, &client, &options.marker_topic);
         let markers = Markers::read(cluster, &client, &options.marker_topic)?;
-        Ok(Self { options: options.clone(), producer, markers, quarantine, same_topic })
+        Ok(Self { options: options.clone(), producer, batch_bytes, markers, quarantine, same_topic })
     }
 
     /// The marker under a key.
@@ -110,9 +116,7 @@ impl Publishing {
         loop {
             let (refused, error) = match self.transaction(&mut chunk) {
                 Ok(()) => {
-                    let (records, faults) = (chunk.records.map_or(0, RecordBatch::len), chunk.sorting.faults());
-                    let why = faults.last_key_value().map(|(_, why)| why.as_str());
-                    self.quarantine.iter_mut().for_each(|quarantine| quarantine.count(records, faults.len(), why));
+                    self.published(&chunk);
                     return Ok(());
                 }
                 // Behind a transaction with a refused batch the numbers of the next one's messages have a gap, which the cluster refuses; with its end librdkafka begins to number anew.
@@ -125,6 +129,7 @@ impl Publishing {
                 Err(Stopped::Refused(refused)) => *refused,
             };
             was_refused = true;
+            self.refused(&chunk, refused.len(), &error)?;
             let now = now_ms();
             let suspicion = |record: usize, code| {
                 let of = |records: &RecordBatch| {
@@ -138,6 +143,32 @@ impl Publishing {
             }
             self.admit(&chunk)?;
             self.end_refused(error)?;
+        }
+    }
+
+    /// Counts what a transaction has, which is committed.
+    fn published(&mut self, chunk: &Chunk<'_>) {
+        let (records, faults) = (chunk.records.map_or(0, RecordBatch::len), chunk.sorting.faults());
+        let why = faults.last_key_value().map(|(_, why)| why.as_str());
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine.has_found(chunk.sorting.refusals());
+            quarantine.count(records, faults.len(), why);
+        }
+    }
+
+    /// So many records were refused. What topics take is asked again then, and where they take smaller batches by now another producer has to make them.
+    fn refused(&self, chunk: &Chunk<'_>, records: usize, error: &EngineError) -> Result<(), EngineError> {
+        if let Some(quarantine) = self.quarantine.as_ref().filter(|_| chunk.sorting.refusals() == 0) {
+            quarantine.searches(records, &error.to_string());
+        }
+        let TargetOptions { rules, .. } = &*self.options;
+        rules.doubt();
+        if !rules.knows(self.options.known_topics()) {
+            self.options.learn_rules();
+        }
+        match self.options.batch_bytes() < self.batch_bytes {
+            true => Err(EngineError::new(ErrorKind::Retry, format!("smaller batches are made from now on: {error}"))),
+            false => Ok(()),
         }
     }
 
@@ -180,12 +211,13 @@ impl Publishing {
         let failed = |attempted: &str, error: &KafkaError| self.failed(attempted, error);
         self.producer.context().begin(chunk.records);
         self.producer.begin_transaction().map_err(|error| failed("begin a transaction", &error))?;
+        let now_ms = now_ms();
         for record in 0..chunk.records.map_or(0, RecordBatch::len) {
             if chunk.sorting.is_cut(record) {
                 self.drain()?;
             }
             if let Some(records) = chunk.records.filter(|_| !chunk.sorting.faults().contains_key(&record)) {
-                self.send(records, record, chunk)?;
+                self.send(records, record, now_ms, chunk)?;
             }
         }
         self.set_aside(chunk)?;
@@ -204,8 +236,8 @@ impl Publishing {
         self.delivered()
     }
 
-    fn send(&self, records: &RecordBatch, record: usize, chunk: &mut Chunk<'_>) -> Result<(), Stopped> {
-        let TargetOptions { cluster, destination, topics, .. } = &*self.options;
+    fn send(&self, records: &RecordBatch, record: usize, now_ms: i64, chunk: &mut Chunk<'_>) -> Result<(), Stopped> {
+        let TargetOptions { cluster, destination, topics, rules, .. } = &*self.options;
         let sets_aside = self.quarantine.is_some();
         let topic = match destination.find(records, record, &self.options.reserved()) {
             Err(why) if sets_aside => return self.leave_out(chunk, record, why),
@@ -221,10 +253,20 @@ impl Publishing {
         } else {
             topics.see(cluster, &topic)?;
         }
+        if sets_aside {
+            match rules.verdict(cluster, &topic, &Measured::of(records, record), now_ms) {
+                Verdict::Misfit(why) => return self.leave_out(chunk, record, why),
+                Verdict::Apart => {
+                    self.drain()?;
+                    chunk.sorting.keep_apart(record);
+                }
+                Verdict::Sent => {}
+            }
+        }
         match self.enqueue(message_of(BaseRecord::with_opaque_to(&topic, record), records, record)) {
             Err(Stopped::Refused(refused)) if refused.0.len() == 1 && refused.0.contains_key(&record) => {
                 // librdkafka itself has not taken it, and nothing has come of that.
-                self.leave_out(chunk, record, refused.0[&record].to_string())
+                self.leave_out(chunk, record, cluster.not_taken(refused.0[&record]))
             }
             sent => sent,
         }

@@ -3,6 +3,7 @@
 
 use super::client::{Cluster, Consumer};
 use super::made_topics::MadeTopic;
+use super::rules::TopicRules;
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use rdkafka::util::IntoOpaque;
@@ -14,7 +15,7 @@ use weir_engine::{EngineError, ErrorKind, RecordBatch};
 const MOST: u64 = 1_000;
 /// Once it has seen so many records, one in a hundred is the most.
 const SEEN: u64 = 10_000;
-/// How large a message of a producer may be that is not told otherwise.
+/// So large a message of what is set aside is at most, so that topics take it of which nothing else is said.
 const MESSAGE_BYTES: usize = 1_000_000;
 /// What is kept free for the headers that say why.
 const SAID_BYTES: usize = 4_096;
@@ -49,13 +50,30 @@ pub(super) struct Misfit {
 
 impl Quarantine {
     /// Sees that the topic is there, or makes it: nothing in it goes for its age.
-    pub(super) fn begin(cluster: &Cluster, client: &Consumer, topic: &str) -> Result<Self, EngineError> {
+    pub(super) fn see_topic(cluster: &Cluster, client: &Consumer, topic: &str) -> Result<(), EngineError> {
         let made = MadeTopic { called: "quarantine topic", name: topic, settings: &[("cleanup.policy", "delete"), ("retention.ms", "-1")] };
-        if made.partitions(cluster, client)?.is_none() {
-            made.make(cluster, &*cluster.admin()?)?;
+        match made.partitions(cluster, client)? {
+            Some(_) => Ok(()),
+            None => made.make(cluster, &*cluster.admin()?),
         }
-        let most = cluster.options.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(MESSAGE_BYTES);
-        Ok(Self { topic: topic.to_owned(), room: most.min(MESSAGE_BYTES).saturating_sub(SAID_BYTES), seen: 0, set_aside: 0 })
+    }
+
+    /// Into this topic, which is there and has these rules.
+    pub(super) fn new(cluster: &Cluster, topic: &str, rules: &TopicRules) -> Self {
+        let most = cluster.message_bytes_max().min(MESSAGE_BYTES).min(rules.batch_bytes_max.unwrap_or(MESSAGE_BYTES));
+        Self { topic: topic.to_owned(), room: most.saturating_sub(SAID_BYTES), seen: 0, set_aside: 0 }
+    }
+
+    /// The cluster has refused so many records, and which are at fault is not known.
+    pub(super) fn searches(&self, refused: usize, why: &str) {
+        tracing::warn!(topic = %self.topic, refused, why, "records were refused: those at fault are looked for");
+    }
+
+    /// They are found, behind so many refusals.
+    pub(super) fn has_found(&self, refusals: usize) {
+        if refusals > 0 {
+            tracing::warn!(topic = %self.topic, refusals, "records at fault were found");
+        }
     }
 
     /// Counts records of which so many are to be set aside, the last one because of `why`. An error where these are no exceptions any more.

@@ -4,7 +4,8 @@
 use super::client::aside;
 use super::publishing::message_of;
 use super::quarantine::Misfit;
-use super::refusals::{Weight, bytes_of, explained, said_of};
+use super::refusals::{Weight, bytes_of, explained, now_ms, said_of};
+use super::rules::{Measured, Verdict};
 use super::target::TargetOptions;
 use super::writing::{Handed, Producer, Returned};
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -38,10 +39,27 @@ struct Waiting {
     barriers: usize,
 }
 
+/// Where a record goes.
+enum Way<'a> {
+    To(Cow<'a, str>),
+    /// No topic takes it, not even the one that it names, if it names one; and why.
+    Aside(Option<Cow<'a, str>>, String),
+}
+
+impl<'a> Way<'a> {
+    /// Of one that names a topic, of which this is known. One that may be too large once it is compressed is sent as well: it comes back where it is.
+    fn by(topic: Cow<'a, str>, verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Sent | Verdict::Apart => Self::To(topic),
+            Verdict::Misfit(why) => Self::Aside(Some(topic), why),
+        }
+    }
+}
+
 impl Sender {
     /// Of a writer that begins.
     pub(super) fn new(options: Arc<TargetOptions>) -> Result<Self, EngineError> {
-        let producer = options.cluster.writer(options.quarantine_topic.is_some())?;
+        let producer = options.cluster.writer(options.quarantine_topic.is_some(), options.batch_bytes())?;
         Ok(Self { options, producer, parked: Mutex::default(), is_over: AtomicBool::new(false) })
     }
 
@@ -64,13 +82,11 @@ impl Sender {
         let mut from = 0;
         // Nobody but this thread parks anything, so what is not at work stays so.
         if !self.parked().is_at_work {
+            let now_ms = now_ms();
             while from < records.len() {
-                let found = self.find(records, from);
-                if found.as_ref().is_ok_and(|topic| !self.options.topics.has(topic)) {
-                    break;
-                }
+                let Some(way) = self.known_way(records, from, now_ms) else { break };
                 self.hand_over(records, from, barriers);
-                self.send(records, from, barriers, found)?;
+                self.send(records, from, barriers, way)?;
                 from += 1;
             }
         }
@@ -88,9 +104,42 @@ impl Sender {
         Ok(())
     }
 
-    /// The topic of a record; an error says why there is none.
-    fn find<'a>(&'a self, records: &'a RecordBatch, record: usize) -> Result<Cow<'a, str>, String> {
-        self.options.destination.find(records, record, &self.options.reserved())
+    /// Where a record goes; `None`: the cluster has to be asked.
+    fn known_way<'a>(&'a self, records: &'a RecordBatch, record: usize, now_ms: i64) -> Option<Way<'a>> {
+        let TargetOptions { cluster, destination, topics, rules, .. } = &*self.options;
+        let topic = match destination.find(records, record, &self.options.reserved()) {
+            Err(why) => return Some(Way::Aside(None, why)),
+            Ok(topic) => topic,
+        };
+        if !topics.has(&topic) {
+            return None;
+        }
+        if !self.producer.context().returns() {
+            return Some(Way::To(topic));
+        }
+        let verdict = rules.known_verdict(&topic, &Measured::of(records, record), cluster.compresses(), now_ms)?;
+        Some(Way::by(topic, verdict))
+    }
+
+    /// The same; the cluster is asked where that is needed.
+    fn asked_way<'a>(&'a self, records: &'a RecordBatch, record: usize) -> Result<Way<'a>, EngineError> {
+        let TargetOptions { cluster, destination, topics, rules, .. } = &*self.options;
+        let topic = match destination.find(records, record, &self.options.reserved()) {
+            Err(why) => return Ok(Way::Aside(None, why)),
+            Ok(topic) => topic,
+        };
+        if !self.producer.context().returns() {
+            topics.see(cluster, &topic)?;
+            return Ok(Way::To(topic));
+        }
+        if destination.fixed().is_some() {
+            topics.see(cluster, &topic)?;
+        } else if !topics.is_there(cluster, &topic)? {
+            let why = format!("the topic `{topic}` is not there");
+            return Ok(Way::Aside(Some(topic), why));
+        }
+        let verdict = rules.verdict(cluster, &topic, &Measured::of(records, record), now_ms());
+        Ok(Way::by(topic, verdict))
     }
 
     /// It may be acknowledged before anything more happens here.
@@ -115,7 +164,8 @@ impl Sender {
                 if self.is_over() {
                     return;
                 }
-                if let Err(error) = self.send(&records, record, barriers, self.find(&records, record)) {
+                let way = self.asked_way(&records, record);
+                if let Err(error) = way.and_then(|way| self.send(&records, record, barriers, way)) {
                     return self.producer.context().deliveries().fail((Weight::AtFault, 0), || error);
                 }
             }
@@ -123,8 +173,8 @@ impl Sender {
     }
 
     /// Sends a record that is handed over to the topic that was found for it, or says that it is at fault.
-    fn send(&self, records: &RecordBatch, record: usize, barriers: usize, found: Result<Cow<'_, str>, String>) -> Result<(), EngineError> {
-        let TargetOptions { cluster, destination, topics, .. } = &*self.options;
+    fn send(&self, records: &RecordBatch, record: usize, barriers: usize, way: Way<'_>) -> Result<(), EngineError> {
+        let TargetOptions { cluster, destination, .. } = &*self.options;
         let writing = self.producer.context();
         let time = Some(records.timestamps()[record]).filter(|time| *time != NO_TIMESTAMP);
         let handed = Handed { barriers, bytes: bytes_with_headers(records, record), time };
@@ -133,21 +183,16 @@ impl Sender {
             writing.give_back(Returned { message, handed, code: None });
             Ok(())
         };
-        let topic = match found {
-            Err(why) if writing.returns() => return at_fault(None, why),
-            Err(_) => destination.of(records, record, &self.options.reserved())?,
-            Ok(topic) => topic,
+        let topic = match way {
+            Way::Aside(topic, why) if writing.returns() => return at_fault(topic.map(Cow::into_owned), why),
+            Way::Aside(..) => destination.of(records, record, &self.options.reserved())?,
+            Way::To(topic) => topic,
         };
-        if writing.returns() && destination.fixed().is_none() {
-            if !topics.is_there(cluster, &topic)? {
-                return at_fault(Some(topic.to_string()), format!("the topic `{topic}` is not there"));
-            }
-        } else {
-            topics.see(cluster, &topic)?;
-        }
         let message = message_of(BaseRecord::with_opaque_to(&topic, Box::new(handed)), records, record);
         self.producer.send(message).or_else(|(error, message)| match error.rdkafka_error_code() {
-            Some(code) if writing.returns() && Weight::of(code) == Weight::AtFault => at_fault(Some(topic.to_string()), code.to_string()),
+            Some(code) if writing.returns() && Weight::of(code) == Weight::AtFault => {
+                at_fault(Some(topic.to_string()), cluster.not_taken(code))
+            }
             _ => {
                 writing.deliveries().settle(handed.barriers, handed.bytes);
                 let said = said_of(message.topic, message.key, bytes_of(message.key, message.payload), None);

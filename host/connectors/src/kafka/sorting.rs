@@ -12,6 +12,8 @@ pub(super) struct Sorting {
     faults: BTreeMap<usize, String>,
     /// In front of these nothing may be on its way any more.
     cuts: BTreeSet<usize>,
+    /// How often something was refused.
+    refusals: usize,
 }
 
 impl Sorting {
@@ -24,6 +26,16 @@ impl Sorting {
     pub(super) fn is_at_fault(&mut self, message: usize, why: String) {
         self.faults.insert(message, why);
         [message, message + 1].iter().for_each(|cut| _ = self.cuts.remove(cut));
+    }
+
+    /// This one is sent with nobody beside it. Whoever sends waits in front of it.
+    pub(super) fn keep_apart(&mut self, message: usize) {
+        self.cuts.insert(message + 1);
+    }
+
+    /// How often something was refused.
+    pub(super) fn refusals(&self) -> usize {
+        self.refusals
     }
 
     /// True where all that was sent before has to be taken before this one is sent.
@@ -41,6 +53,7 @@ impl Sorting {
         refused: &BTreeMap<usize, RDKafkaErrorCode>,
         suspicion: impl Fn(usize, RDKafkaErrorCode) -> u64,
     ) -> bool {
+        self.refusals += 1;
         let is_told = refused.values().any(|code| *code == RDKafkaErrorCode::InvalidDifferentRecord);
         let suspects: Vec<(usize, RDKafkaErrorCode)> =
             refused.iter().map(|(message, code)| (*message, *code)).filter(|(_, code)| Weight::of(*code) == Weight::AtFault).collect();

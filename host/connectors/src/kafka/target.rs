@@ -3,7 +3,9 @@
 
 use super::client::{Cluster, Isolation, aside};
 use super::destination::{Destination, TOPIC};
+use super::known_rules::KnownRules;
 use super::markers::Markers;
+use super::producers::BATCH_BYTES;
 use super::publishing::Publishing;
 use super::quarantine::Quarantine;
 use super::session::{Session, answer_of};
@@ -67,6 +69,8 @@ pub(super) struct TargetOptions {
     pub max_unpublished: u64,
     /// Those that are written to.
     pub topics: KnownTopics,
+    /// What they take.
+    pub rules: KnownRules,
 }
 
 impl TargetOptions {
@@ -76,11 +80,32 @@ impl TargetOptions {
         destination.fixed().map_or(Ok(()), |topic| topics.see_anew(cluster, topic))
     }
 
-    /// The same, and makes the topic of what is set aside where there is to be one.
+    /// The same, makes the topic of what is set aside where there is to be one, and asks what they take.
     fn prepared(&self) -> Result<(), EngineError> {
         self.seen()?;
-        let Some(topic) = &self.quarantine_topic else { return Ok(()) };
-        Quarantine::begin(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, topic).map(|_| ())
+        if let Some(topic) = &self.quarantine_topic {
+            Quarantine::see_topic(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, topic)?;
+        }
+        self.learn_rules();
+        Ok(())
+    }
+
+    /// Topics that are known before there is a record.
+    pub(super) fn known_topics(&self) -> impl Iterator<Item = &str> {
+        self.destination.fixed().into_iter().chain(self.quarantine_topic.as_deref())
+    }
+
+    /// Asks what the topics take that are there by now, from a thread that may wait for the cluster.
+    pub(super) fn learn_rules(&self) {
+        let topics: Vec<&str> = self.known_topics().collect();
+        if !topics.is_empty() {
+            self.rules.learn(&self.cluster, &topics);
+        }
+    }
+
+    /// How large batches may be for those topics to take them, as far as it is known what they take.
+    pub(super) fn batch_bytes(&self) -> usize {
+        self.known_topics().filter_map(|topic| self.rules.get(topic).batch_bytes_max).fold(BATCH_BYTES, usize::min)
     }
 
     /// Sees that the topics are there, for a sink whose output is published.
@@ -182,8 +207,8 @@ pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> crate::Built<
     }
     let quarantine_topic =
         quarantine_topic(&mut settings, [destination.fixed(), Some(&marker_topic).filter(|_| is_exact).map(String::as_str)])?;
-    let topics = KnownTopics::default();
-    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, quarantine_topic, max_unpublished, topics });
+    let (topics, rules) = (KnownTopics::default(), KnownRules::default());
+    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, quarantine_topic, max_unpublished, topics, rules });
     let sink: Arc<dyn Sink> = match is_exact {
         true => Arc::new(OutboxSink::new(Arc::new(KafkaTarget { options }))),
         false => Arc::new(KafkaSink { options }),
