@@ -39,7 +39,7 @@ fn each_type_is_written_as_the_server_reads_it() {
 }
 
 /// Publishes one chunk: a key, and a value or none.
-fn publish(said: &Value, records: &[(&str, Option<&str>)]) {
+pub(super) fn publish(said: &Value, records: &[(&str, Option<&str>)]) {
     let sink = weir_connectors::sink("postgres", said.as_object().expect("an object"), Path::new(".")).expect("a sink");
     let threads = ThreadRuntime::new(1).expect("threads");
     let io = ConnectorIo::of(&threads.runtime());

@@ -15,6 +15,7 @@ mod markers;
 mod patience;
 mod prepared;
 mod quarantine;
+mod replaced;
 mod rows;
 mod secured;
 mod session;

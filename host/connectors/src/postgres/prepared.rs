@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::failures::told;
 use super::patience::Patience;
+use super::replaced::Replaced;
 use super::sqlstate::Blame;
 use super::statements::{BY_PLACE, Statements};
 use super::stopped::Stopped;
@@ -18,11 +19,14 @@ pub(super) struct Prepared {
     pub copy: Statement,
     delete: Option<Statement>,
     insert: Statement,
+    /// Looks at records that others replace. Absent where none does, or where nobody asks for them.
+    pub replaced: Option<Replaced>,
     patience: Patience,
 }
 
 impl Prepared {
-    pub(super) async fn of(connection: &Connection, statements: &Statements) -> Result<Self, tokio_postgres::Error> {
+    /// Makes the temporary table. `sets_aside`: records that the target refuses are set aside, those that others replace too.
+    pub(super) async fn of(connection: &Connection, statements: &Statements, sets_aside: bool) -> Result<Self, tokio_postgres::Error> {
         let (client, patience) = (&connection.client, connection.patience.clone());
         client.batch_execute(&statements.stage).await?;
         patience.heard();
@@ -33,7 +37,12 @@ impl Prepared {
         patience.heard();
         let copy = client.prepare(&statements.copy).await?;
         patience.heard();
-        Ok(Self { copy, delete, insert: client.prepare(&statements.insert).await?, patience })
+        let replaced = match statements.replaced.as_ref().filter(|_| sets_aside) {
+            Some(replaced) => Some(Replaced::of(connection, replaced).await?),
+            None => None,
+        };
+        patience.heard();
+        Ok(Self { copy, delete, insert: client.prepare(&statements.insert).await?, replaced, patience })
     }
 
     /// Brings the staged rows of these records into the target.

@@ -50,7 +50,7 @@ impl Session {
             None => None,
         };
         let failed = |error| Failure::from(error).error(&format!("prepare to write to `{}`", options.table), &connection.place);
-        let prepared = Prepared::of(&connection, &statements).await.map_err(failed)?;
+        let prepared = Prepared::of(&connection, &statements, quarantine.is_some()).await.map_err(failed)?;
         let (table, rows) = (options.table.to_string(), Rows::of(columns, options.mode));
         Ok(Self { connection, markers, rows, table, prepared, quarantine })
     }

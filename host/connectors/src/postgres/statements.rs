@@ -11,7 +11,7 @@ const STAGED: &str = "pg_temp.weir_staged";
 /// The rows of it that a statement is about: those of the records from the first parameter up to the second.
 const PART: &str = "n >= $1 AND n < $2";
 
-/// Lets a part be found without looking through the others. It is made where a chunk is taken in parts, and the connection keeps it then.
+/// Lets records be found without looking through the others. It is made where a chunk is taken in parts, and the connection keeps it then.
 pub(super) const BY_PLACE: &str = "CREATE INDEX IF NOT EXISTS weir_staged_by_place ON pg_temp.weir_staged (n)";
 
 /// The statements for one table.
@@ -25,6 +25,21 @@ pub(super) struct Statements {
     pub delete: Option<String>,
     /// Brings what is left into the target.
     pub insert: String,
+    /// Looks at records that others replace; `None`: none does.
+    pub replaced: Option<OfReplaced>,
+}
+
+/// The statements about records that a later one of their key replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OfReplaced {
+    /// Has the table look at all of them.
+    pub try_all: String,
+    /// Says which records they are.
+    pub find: String,
+    /// Has the table look at the records of the parameter.
+    pub try_some: String,
+    /// Takes the records of the parameter out of what is staged.
+    pub leave_out: String,
 }
 
 impl Statements {
@@ -41,8 +56,10 @@ impl Statements {
         }));
         let keys = || columns.iter().enumerate().filter(|(_, column)| column.in_key());
         let staged_keys = list(keys().map(|(at, _)| format!("c{at}")));
-        let (delete, insert) = match mode {
-            Mode::Append => (None, format!("INSERT INTO {table} ({names}) SELECT {values} FROM {STAGED} s WHERE {PART} ORDER BY s.n")),
+        let (delete, insert, replaced) = match mode {
+            Mode::Append => {
+                (None, format!("INSERT INTO {table} ({names}) SELECT {values} FROM {STAGED} s WHERE {PART} ORDER BY s.n"), None)
+            }
             Mode::Upsert => {
                 let same = keys().map(|(at, column)| format!("t.{} = d.c{at}", quoted(&column.name))).collect::<Vec<_>>().join(" AND ");
                 let delete = format!(
@@ -57,10 +74,26 @@ impl Statements {
                     "INSERT INTO {table} ({names}) SELECT {values} FROM ({last}) s WHERE NOT s.deleted ORDER BY s.n \
                      ON CONFLICT ({key_names}) DO {then}"
                 );
-                (Some(delete), insert)
+                let tried = format!("INSERT INTO {table} ({names}) SELECT {values} FROM");
+                (Some(delete), insert, Some(OfReplaced::of(&tried, &staged_keys)))
             }
         };
-        Self { stage, copy: format!("COPY {STAGED} FROM STDIN"), delete, insert }
+        Self { stage, copy: format!("COPY {STAGED} FROM STDIN"), delete, insert, replaced }
+    }
+}
+
+impl OfReplaced {
+    /// Those that are `tried` for the target, where these columns are a key.
+    fn of(tried: &str, staged_keys: &str) -> Self {
+        let all = format!("SELECT *, lead(n) OVER (PARTITION BY {staged_keys} ORDER BY n) AS replaced_by FROM {STAGED}");
+        let replaced = "s.replaced_by IS NOT NULL AND NOT s.deleted";
+        let some = "n = ANY($1)";
+        Self {
+            try_all: format!("{tried} ({all}) s WHERE {replaced} ON CONFLICT DO NOTHING"),
+            find: format!("SELECT s.n FROM ({all}) s WHERE {replaced} ORDER BY s.n"),
+            try_some: format!("{tried} {STAGED} s WHERE {some} ON CONFLICT DO NOTHING"),
+            leave_out: format!("DELETE FROM {STAGED} WHERE {some}"),
+        }
     }
 }
 

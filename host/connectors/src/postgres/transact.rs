@@ -50,10 +50,13 @@ impl Transact<'_> {
             }
             Misfits::SetAside(quarantine) => {
                 quarantine.admit(self.chunk, faults).map_err(Stopped::TooMany)?;
-                let set_aside = |record, why| {
+                let mut set_aside = |record, why| {
                     faults.insert(record, why);
                     quarantine.admit(self.chunk, faults).map_err(Stopped::TooMany)
                 };
+                if let Some(replaced) = &self.prepared.replaced {
+                    replaced.leave_out(&mut transaction, &mut set_aside).await?;
+                }
                 self.prepared.apply_what_fits(&mut transaction, records, set_aside).await?;
                 quarantine.write(&transaction, self.key, self.chunk, faults).await?;
             }
