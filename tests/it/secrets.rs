@@ -92,6 +92,36 @@ fn a_secret_reaches_the_plugin_and_is_in_nothing_that_is_shown_or_kept() {
     hides(&ended);
 }
 
+/// Calls that are kept, records that are set aside with what their plugin says, and savepoints.
+#[test]
+fn a_secret_is_in_no_call_log_no_quarantine_and_no_savepoint() {
+    let bench = job("{ record = \"say:${TOKEN}\" }");
+    let rows: String = (0..600).map(|row| format!("word-{row}\n")).collect();
+    fs::write(bench.path("words.csv"), format!("word\n{rows}")).expect("an input");
+    bench.edit_job("rate = 1000", "rate = 300");
+    bench.edit_job("config = ", "on-failure = \"quarantine\"\nrecord = true\nconfig = ");
+    let place = bench.path("x").parent().expect("a folder").display().to_string();
+    let variables = [("TOKEN", TOKEN), ("PLACE", &place)];
+    let mut process = bench.start_with("run job.toml", &variables);
+    let aside = bench.storage().join("quarantine/faulty");
+    assert!(process.runs_until("a record is set aside", || aside.exists() && !holding(&aside, "word-").is_empty()));
+    bench.run("savepoint create words taken").assert(0, &[]);
+    let ended = process.ended();
+    ended.assert(0, &["finished"]);
+    hides(&ended);
+    let replayed = bench.run_with("replay job.toml --operator faulty", &variables);
+    replayed.assert(0, &[]);
+    hides(&replayed);
+    // Each of them has what it is to have, so that it would be found there.
+    let calls: Vec<String> = holding(&bench.storage(), "word-").into_iter().filter(|path| path.ends_with(".recording")).collect();
+    assert!(!calls.is_empty() && !holding(&aside, "${TOKEN}").is_empty(), "{calls:?}");
+    for (file, text) in [("job.toml", "say:${TOKEN}"), ("metadata.json", "faulty"), ("savepoint.json", "words")] {
+        let path = bench.path("taken").join(file);
+        assert!(fs::read_to_string(&path).expect("a file of the savepoint").contains(text), "{}", path.display());
+    }
+    assert_eq!(holding(&bench.path(""), TOKEN), Vec::<String>::new());
+}
+
 #[test]
 fn what_a_plugin_says_of_a_secret_is_not_said_on() {
     // The author's message of a config that does not fit quotes it.

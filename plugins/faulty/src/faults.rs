@@ -15,7 +15,7 @@ const ESCAPES: &str = "\u{1b}]0;weir\u{7}\u{1b}[2J\u{202e}lla si llew";
 /// - `leak:<bytes>`: allocates so many and forgets them, which is no fault
 /// - `flood`: emits without end; `flood:<bytes>` so many bytes in one record (for many records see [`records_to_emit`], for much state [`to_keep`])
 /// - `log`: logs without end; `log:<lines>` so many; `log-long:<bytes>` one line of that length
-/// - `fail`: returns an error, which names the record
+/// - `fail`: returns an error, which names the record; `say:<text>` one of that text
 /// - `escape`: logs what a terminal would obey, and returns an error of that
 /// - `read:<what>`: a host call with a wrong `list-key`, `list-state`, `list-kind`, `map-key`, `map-kind`, `scan-key`
 ///   or `broadcast`; in `open`, where none is legal, `list-key` serves
@@ -45,6 +45,7 @@ pub fn commit(request: &[u8], out: &mut Vec<u8>) -> Result<bool> {
             return Err(Error::new(ESCAPES));
         }
         ("fail", _) => return Err(Error::new("failed as requested")),
+        ("say", _) => return Err(Error::new(argument)),
         ("read", _) => read(argument)?,
         _ => return Ok(false),
     }
