@@ -1,9 +1,11 @@
 //! Sinks with an outbox: published once and in order, whoever is down, whatever the job has become, and what the user has to decide. `lineages`: what one
-//! lineage leaves behind for another; `room`: what happens while as much waits as may; `start`: a run that begins from nothing looks at its targets first.
+//! lineage leaves behind for another; `room`: what happens while as much waits as may; `start`: a run that begins from nothing looks at its targets first; `together`: what
+//! waits of many checkpoints.
 
 mod lineages;
 mod room;
 mod start;
+mod together;
 
 use std::time::Duration;
 use weir_engine::ErrorKind;

@@ -30,6 +30,8 @@ pub struct OutboxWorld {
     disk: Disk,
     /// Records of the input.
     pub records: u64,
+    /// Records of a chunk at most.
+    pub chunk_records: usize,
 }
 
 /// What a process is told.
@@ -127,7 +129,8 @@ impl OutboxWorld {
     /// A world without a past.
     pub fn new(seed: u64, records: u64) -> Self {
         let objects: Arc<dyn Store> = Arc::new(ObjectStorage::in_memory());
-        Self { simulator: Simulator::new(seed), objects, target: TargetMemory::default(), disk: Disk::default(), records }
+        let (target, disk) = (TargetMemory::default(), Disk::default());
+        Self { simulator: Simulator::new(seed), objects, target, disk, records, chunk_records: 7 }
     }
 
     /// The numbers that have been published, in order.
@@ -176,7 +179,7 @@ impl OutboxWorld {
             time: in_order,
         };
         let vertex = |id: &str, kind| Vertex::new(id, 1, kind);
-        let target = self.target.client(process.target, ChunkBounds { records: 7, bytes: usize::MAX });
+        let target = self.target.client(process.target, ChunkBounds { records: self.chunk_records, bytes: usize::MAX });
         let sink = match process.sink {
             Some(id) => vertex(id, VertexKind::Sink(Arc::new(OutboxSink::new(Arc::new(target))))),
             None => vertex("files", VertexKind::Sink(super::disk::sink(&self.simulator, &self.disk, CALM))),

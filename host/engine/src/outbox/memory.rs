@@ -26,6 +26,7 @@ struct Contents {
     values: Vec<String>,
     down: bool,
     silent: bool,
+    full: bool,
 }
 
 /// One process's client.
@@ -94,6 +95,11 @@ impl TargetMemory {
     /// Leaves whoever looks at it without an answer from now on, or answers again.
     pub fn set_silent(&self, silent: bool) {
         self.lock().silent = silent;
+    }
+
+    /// Takes no records from now on, or does again. Whoever wants to may take over, and read markers.
+    pub fn set_full(&self, full: bool) {
+        self.lock().full = full;
     }
 
     fn is_silent(&self) -> bool {
@@ -244,6 +250,10 @@ impl OutboxSession for MemorySession {
         let publish = self.guarded(move |contents| {
             contents.values.extend(values.iter().cloned());
             contents.markers.insert(key.clone(), marker.clone());
+        });
+        let publish: Request<()> = Box::new(move |contents| match contents.full {
+            true => Err(EngineError::new(ErrorKind::Retry, "the target in memory: it is full")),
+            false => publish(contents),
         });
         async move { self.client.request(publish).await }.boxed()
     }

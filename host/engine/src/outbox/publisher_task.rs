@@ -10,7 +10,7 @@ use super::publisher::{Publication, PublisherAction, PublisherEvent};
 use super::refusal::newer_attempt_seen;
 use super::shared::PublishingError;
 use crate::checkpoint::{JobLog, LogEntry, Marker, MarkerKey, StagedObject, read_staged, read_state_object};
-use crate::element::RecordBatch;
+use crate::element::{CheckpointId, RecordBatch};
 use crate::error::{EngineError, ErrorKind};
 use crate::runtime::ConnectorIo;
 use crate::storage::{Store, back_off};
@@ -147,7 +147,7 @@ impl PublisherTask {
         let Publication { key, outputs, from } = publication;
         let target = self.outbox.target();
         let together = if target.spans_checkpoints() { outputs.len() } else { 1 };
-        let (mut chunk, mut last) = (Chunk::new(target.chunk_bounds()), None);
+        let (mut chunk, mut first, mut last) = (Chunk::new(target.chunk_bounds()), None, None);
         for (output, published) in outputs[..together].iter().zip(once(*from).chain(repeat(0))) {
             let (mut before, mut done) = (0, published);
             for object in &output.objects {
@@ -162,8 +162,9 @@ impl PublisherTask {
                     while at < batch.len() {
                         let added = chunk.add(&batch, at);
                         (at, done) = (at + added, done + added as u64);
+                        first.get_or_insert(output.checkpoint_id);
                         if chunk.is_full() {
-                            self.publish_chunk(key, chunk.take(), output.marker(done), session).await?;
+                            self.publish_chunk(key, chunk.take(), first.take(), output.marker(done), session).await?;
                         }
                     }
                 }
@@ -171,21 +172,26 @@ impl PublisherTask {
             last = Some(output.marker(done));
         }
         match last {
-            Some(last) if !chunk.is_empty() => self.publish_chunk(key, chunk.take(), last, session).await,
+            Some(last) if !chunk.is_empty() => self.publish_chunk(key, chunk.take(), first, last, session).await,
             _ => Ok(()),
         }
     }
 
-    /// Publishes `records`, which reach up to `marker`.
+    /// Publishes `records`, which reach from checkpoint `first` up to `marker`.
     async fn publish_chunk(
         &self,
         key: &MarkerKey,
         records: RecordBatch,
+        first: Option<CheckpointId>,
         marker: Marker,
         session: &mut Box<dyn OutboxSession>,
     ) -> Result<(), EngineError> {
         let published = session.publish(key, &records, &marker).await;
-        published.map_err(|error| self.attempted(&format!("publish checkpoint {}", marker.checkpoint_id), error))?;
+        let of = |last| match first.filter(|first| *first != last) {
+            Some(first) => format!("publish checkpoints {first} to {last}"),
+            None => format!("publish checkpoint {last}"),
+        };
+        published.map_err(|error| self.attempted(&of(marker.checkpoint_id), error))?;
         self.on(PublisherEvent::Published(marker));
         Ok(())
     }
