@@ -76,6 +76,17 @@ def add_partitions(topic, partitions):
     wait_for(lambda: has_leaders(topic, partitions))
 
 
+def topics():
+    """The names of those that there are."""
+    return sorted(ADMIN.list_topics(timeout=WITHIN).topics)
+
+
+def settings(topic):
+    """The settings of a topic, as texts."""
+    asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    return {name: entry.value for name, entry in ADMIN.describe_configs([asked])[asked].result(WITHIN).items()}
+
+
 def delete(topics):
     """Deletes topics, which are gone then."""
     for deleted in ADMIN.delete_topics(topics, operation_timeout=WITHIN).values():
@@ -217,7 +228,7 @@ def scram(user, mechanism, password):
         altered.result(WITHIN)
 
 
-DO = [scram, wait_until_ready, create, alter, add_partitions, delete, delete_records, produce, takes, transact, committed, offsets, commit]
+DO = [scram, wait_until_ready, create, alter, add_partitions, topics, settings, delete, delete_records, produce, takes, transact, committed, offsets, commit]
 
 
 def answer(line):

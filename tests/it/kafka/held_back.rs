@@ -8,13 +8,18 @@ const RECORDS: u64 = 20_000;
 /// Records a second, so that there is time to see what happens.
 const SLOWLY: &str = "rate = 4000";
 
-fn status<J: weir_tests::process::Job>(bench: &Bench<J>) -> Value {
+pub(super) fn status<J: weir_tests::process::Job>(bench: &Bench<J>) -> Value {
     bench.run("status words --output json").document()
 }
 
 /// The status, once it is like this.
 #[track_caller]
-fn status_when<J: weir_tests::process::Job>(bench: &Bench<J>, process: &mut Running, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+pub(super) fn status_when<J: weir_tests::process::Job>(
+    bench: &Bench<J>,
+    process: &mut Running,
+    what: &str,
+    is: impl Fn(&Value) -> bool,
+) -> Value {
     let mut seen = Value::Null;
     let runs = process.runs_until(what, || {
         seen = status(bench);

@@ -1,13 +1,15 @@
 //! Kafka in and out, with Apache's own broker and a client that has nothing to do with weir. `apart`: what partitions
-//! have to do with one another; `conformance`: what every source and every target promises;
-//! `held_back`: a broker that is away and what is seen of it; `lost`: what is lost beneath a job that runs; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
+//! have to do with one another; `conformance`: what every source and every target promises; `group`: what a group is told, and when;
+//! `held_back`: a broker that is away and what is seen of it; `lost`: what is lost beneath a job that runs; `made`: which topics are made; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
 //! amid all that at once; `peers`: Kafka's own programs; `quarantine`: what no topic takes, set aside; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
-//! what it says; `rules`: what topics say that they take; `secured`: who may come in; `writing`: what a sink writes.
+//! what it says; `rules`: what topics say that they take; `secured`: who may come in; `silent`: a broker that is there and says nothing; `writing`: what a sink writes.
 
 mod apart;
 mod conformance;
+mod group;
 mod held_back;
 mod lost;
+mod made;
 mod once;
 mod ordeal;
 mod peers;
@@ -16,6 +18,7 @@ mod reading;
 mod refused;
 mod rules;
 mod secured;
+mod silent;
 mod writing;
 
 use crate::written::Written;

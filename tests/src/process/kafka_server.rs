@@ -23,9 +23,11 @@ const BROKER: &str = r#"
 stop() { [ -z "$broker" ] || { kill -9 $broker; wait $broker; } 2>/dev/null; broker=; }
 while read -r order; do
   case $order in
-    begin) java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$2/server.properties" >>"$2/log" 2>&1 </dev/null & broker=$! ;;
+    begin*) java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$2/server.properties" ${order#begin} >>"$2/log" 2>&1 </dev/null & broker=$! ;;
     kill) stop ;;
     stop) kill $broker; wait $broker; broker= ;;
+    hold) kill -STOP $broker ;;
+    release) kill -CONT $broker ;;
     empty\ *) rm -f "$2/data/${order#empty }-0"/*.log "$2/data/${order#empty }-0"/*.index "$2/data/${order#empty }-0"/*.timeindex "$2/data/${order#empty }-0"/*.snapshot ;;
   esac
   echo done
@@ -220,7 +222,27 @@ impl KafkaAlone {
 
     /// Starts it again, with what it had, and waits until it answers.
     pub fn begin(&self) {
-        self.server.order("begin");
+        self.begin_with("");
+    }
+
+    /// The same, as one that makes a topic where somebody who may asks about one that is not there: most clusters do so unless they are told not to.
+    pub fn begin_making_topics(&self) {
+        self.begin_with(" --override auto.create.topics.enable=true");
+    }
+
+    fn begin_with(&self, more: &str) {
+        self.server.order(&format!("begin{more}"));
+        self.client(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN }));
+    }
+
+    /// Stops its process where it is: its connections stand, and nobody answers. The client must not ask it anything then.
+    pub fn hold(&self) {
+        self.server.order("hold");
+    }
+
+    /// Lets its process go on.
+    pub fn release(&self) {
+        self.server.order("release");
         self.client(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN }));
     }
 }

@@ -116,6 +116,7 @@ impl Publishing {
         loop {
             let (refused, error) = match self.transaction(&mut chunk) {
                 Ok(()) => {
+                    self.producer.context().told.has_come_about();
                     self.published(&chunk);
                     return Ok(());
                 }

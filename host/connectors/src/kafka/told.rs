@@ -123,6 +123,11 @@ impl Told {
         self.news().trouble.clone()
     }
 
+    /// What was asked of the brokers has come about: what was wrong before is over.
+    pub(super) fn has_come_about(&self) {
+        self.news().trouble = None;
+    }
+
     /// Where a partition ended about a second ago, for a reader of committed records; `None`: not known yet.
     pub(super) fn end(&self, topic: &str, partition: i32) -> Option<i64> {
         self.news().ends.get(topic)?.get(&partition).copied()
