@@ -43,7 +43,7 @@
 //! - `files`: the order of a file's records, and what of a folder is not read or is refused.
 //! - `followed`: files that grow, and are rotated, under a job that is killed.
 //! - `inputs`: operators with several inputs, and what `check` says of them.
-//! - `kafka`: a broker as source and sink; `postgres`: a database as sink.
+//! - `kafka`: a broker as source and sink; `postgres`: a database as sink; `server_scripts`: the examples of both, run by their scripts.
 //! - `kept_state`: what operators keep and count, and bounds on it.
 //! - `lost_output`: committed files that are gone or were written to.
 //! - `rerun`: what a replay gives, and how a dry run tells two plugins apart; `rerun_windows`: what fires in both.
@@ -114,6 +114,7 @@ mod sandbox;
 mod savepoints;
 mod secrets;
 mod sequences;
+mod server_scripts;
 mod simulation;
 mod standard_output;
 mod state;

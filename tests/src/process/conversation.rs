@@ -44,3 +44,9 @@ pub(super) fn free_ports<const N: usize>() -> Option<[u16; N]> {
     }
     None
 }
+
+/// A port that nobody listens on, as nobody does on the next one, for a program that takes two.
+pub fn free_pair_of_ports() -> Option<u16> {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (0..200).map(|_| fastrand::u16(20_000..30_000)).find(|port| is_free(*port) && is_free(port + 1))
+}

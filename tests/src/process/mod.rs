@@ -35,6 +35,7 @@ pub use answering::{Answering, Reply, Request, component_manifest, sha256, small
 pub use bench::{Bench, Ended};
 pub use certificates::{Authority, Certified};
 pub use children::{UsageOfChildren, children_of, is_running, usage_of_children};
+pub use conversation::free_pair_of_ports;
 pub use job::Job;
 pub use job_log::{Checkpoint, JobLogView};
 pub use kafka_listeners::{KafkaListeners, PLAIN_USER};
