@@ -1,0 +1,2 @@
+/** Style sheets, which the build gathers into one file. */
+declare module "*.css";
