@@ -3,7 +3,7 @@ import type { App } from "./app.ts";
 import { ask, type Outcome } from "./dialog.ts";
 import { type Child, h } from "./dom.ts";
 import { bytes, duration } from "./format.ts";
-import { field } from "./parts.ts";
+import { check, field } from "./parts.ts";
 
 /** Takes a checkpoint, out of turn. */
 export function openCheckpoint(app: App): void {
@@ -22,10 +22,10 @@ export function openCheckpoint(app: App): void {
 export function openSavepoint(app: App): void {
   ask(app, {
     title: "Take a savepoint",
-    body: () => [h("p", null, "A copy of everything, from which this job or another one can begin: state, components and the job file. The job goes on meanwhile."), url()],
+    body: () => [h("p", null, "A copy of everything, from which this job or another one can begin: state, components and the job file. The job goes on meanwhile."), url(), check("unaligned", "With records in flight", "It overtakes the records that wait between the steps, and holds them.")],
     confirm: "Take savepoint",
     run: async (values) => {
-      const taken = await app.api.post<{ url: string; checkpoint: number }>("v1/savepoints", { url: text(values, "url") });
+      const taken = await app.api.post<{ url: string; checkpoint: number }>("v1/savepoints", { url: text(values, "url"), unaligned: values.get("unaligned") !== null });
       return { level: "ok", text: "The savepoint is written", rows: [["Where", h("code", null, taken.url)], ["Of checkpoint", taken.checkpoint]] };
     },
   });

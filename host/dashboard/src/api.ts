@@ -45,7 +45,7 @@ export class Api {
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const headers: Record<string, string> = {};
     if (this.token !== null) headers["Authorization"] = `Bearer ${this.token}`;
-    const init: RequestInit = { method, headers, cache: "no-store", credentials: "omit", redirect: "error" };
+    const init: RequestInit = { method, headers, cache: "no-store", credentials: "same-origin", redirect: "error" };
     if (signal) init.signal = signal;
     if (body instanceof Blob) {
       headers["Content-Type"] = "application/wasm";

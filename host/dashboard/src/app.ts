@@ -121,16 +121,20 @@ export class App {
 
   /** What stays as it is while the job runs. */
   #askForWhatStays(): void {
+    this.checkpoints.clear();
+    this.failures.clear();
     void this.openapi.load(() => this.api.get("openapi.json"));
     this.askForConfig();
   }
 
   askForCheckpoints(): void {
+    if (this.checkpoints.missing) return;
     this.#asked_ms = Date.now();
     void this.checkpoints.load(() => this.api.get("v1/checkpoints"));
   }
 
   askForFailures(): void {
+    if (this.failures.missing) return;
     void this.failures.load(() => this.api.get("v1/failures"));
   }
 
@@ -144,11 +148,11 @@ export class App {
     this.ended = null;
     this.heard_ms = Date.now();
     this.history.add(job, this.heard_ms / 1000);
+    if (before?.pid !== job.pid) this.#askForWhatStays();
     const counts = (of: Job | null) => of && `${of.pid} ${of.checkpoints_completed} ${of.checkpoints_failed} ${of.last_checkpoint?.id}`;
     const looked_at = this.route.section === "checkpoints" && Date.now() - this.#asked_ms >= AGAIN_MS;
     if (counts(before) !== counts(job) || looked_at) this.askForCheckpoints();
     if (before?.restarts !== job.restarts || before?.pid !== job.pid) this.askForFailures();
-    if (before?.pid !== job.pid) this.#askForWhatStays();
     this.changed();
   }
 

@@ -57,7 +57,8 @@ export function ask(app: App, first: Question): void {
       question = came;
       phase = { is: "asking", refused: null };
     } else {
-      if (!dialog.open || came.level === "ok") app.notify(came.level, came.text, came.hint ?? null);
+      // In an open dialog it is read there.
+      if (!dialog.open) app.notify(came.level, came.text, came.hint ?? null);
       phase = came.level === "ok" ? { is: "done", outcome: came } : { is: "asking", refused: came };
     }
     draw();

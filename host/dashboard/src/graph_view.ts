@@ -43,7 +43,7 @@ function picture(app: App, job: Job): Child {
   return scrolling("Graph, wider than the page",
     h("div", { class: "graph", style: size, role: "group", "aria-label": "Graph of the job; the table of the steps below says the same" },
       edges(layout),
-      layout.lines.map((line) => h("span", { key: `${line.from} ${line.output} ${line.to} ${line.by}`, class: "edge-label", style: place(line) }, edgeText(line.output, line.by).split(" · ").map((part) => h("span", { key: part }, part)))),
+      layout.lines.map((line) => h("span", { key: `${line.from} ${line.output} ${line.to} ${line.by}`, class: "edge-label", "aria-hidden": "true", style: place(line) }, edgeText(line.output, line.by).split(" · ").map((part) => h("span", { key: part }, part)))),
       layout.boxes.map((box) => {
         const task = tasks.get(box.task);
         const style = { ...place(box), width: `${box.width}px`, height: `${box.height}px` };

@@ -99,6 +99,7 @@ function tiles(app: App, job: Job): Child {
 function sentence(app: App, job: Job): Child {
   if (app.ended) return null;
   const held = heldBack(job, app.history.now);
+  if (!held) return null;
   return h("p", { class: `held-back ${held.level}` }, held.text, ".",
     held.vertex !== null && [" ", h("a", { href: vertexAddress(held.vertex) }, "Look at it")]);
 }

@@ -16,9 +16,9 @@ const WAITED_FOR = 0.25;
 /** A task is at its limit where it is busy for this share of its time. */
 const AT_ITS_LIMIT = 0.8;
 
-/** Trouble with what lies outside goes first, then the busiest task that others wait for, then one that is at its limit. */
-export function heldBack(job: Job, now: Figures): HeldBack {
-  return outside(job) ?? waitedFor(job, now) ?? atItsLimit(job, now) ?? nothing(now);
+/** Trouble with what lies outside goes first, then the busiest task that others wait for, then one that is at its limit. `null` where the job does not tell how its tasks spend their time. */
+export function heldBack(job: Job, now: Figures): HeldBack | null {
+  return outside(job) ?? waitedFor(job, now) ?? atItsLimit(job, now) ?? nothing(job, now);
 }
 
 function outside(job: Job): HeldBack | null {
@@ -63,7 +63,8 @@ function atItsLimit(job: Job, now: Figures): HeldBack | null {
   return { level: "busy", vertex: busiest.id, text };
 }
 
-function nothing(now: Figures): HeldBack {
+function nothing(job: Job, now: Figures): HeldBack | null {
+  if (!job.vertices.some((vertex) => vertex.subtasks?.some(({ busy_s }) => busy_s !== null))) return null;
   const known = [...now.vertices.values()].some((vertex) => vertex.shares);
   if (!known) return { level: "unknown", vertex: null, text: "What holds the job back is known after some seconds" };
   return { level: "ok", vertex: null, text: "Nothing holds the job back: no step is waited for" };

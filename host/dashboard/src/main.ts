@@ -58,7 +58,9 @@ function follow(app: App): void {
 
 applyScheme();
 const app = new App();
-app.start(() => draw(app));
+// What nobody sees is drawn when it is looked at.
+app.start(() => !document.hidden && draw(app));
+document.addEventListener("visibilitychange", () => app.changed());
 addEventListener("hashchange", () => follow(app));
 // The layout of the graph and the width of the charts follow the window; so do ages where no document comes.
 addEventListener("resize", () => app.changed());

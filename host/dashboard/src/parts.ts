@@ -112,6 +112,12 @@ export function field(name: string, control: Child, help?: { id: string; text: s
   return h("div", { class: "field" }, h("label", null, h("span", { class: "name" }, name), control), help && h("p", { id: help.id, class: "dim" }, help.text));
 }
 
+/** A box to tick, with what that means. */
+export function check(name: string, text: string, meaning: string): Child {
+  return h("div", { class: "choice" }, h("input", { type: "checkbox", name, id: name, "aria-describedby": `${name}-help` }),
+    h("div", null, h("label", { for: name }, h("strong", null, text)), h("p", { id: `${name}-help`, class: "dim" }, meaning)));
+}
+
 /** That there is nothing to show, and why. */
 export function empty(text: string): Child {
   return h("p", { class: "empty" }, text);

@@ -49,8 +49,11 @@ export interface Figures {
 export interface Point {
   /** Seconds since 1970, by the reader's clock. */
   at_s: number;
-  vertices: Map<string, VertexFigures>;
+  vertices: Map<string, Drawn>;
 }
+
+/** What the time series show of a vertex: little, as it is kept for minutes. */
+export type Drawn = Pick<VertexFigures, "in_rate" | "out_rate" | "shares">;
 
 /** A subtask is hot where it is busier by this than all of them together. */
 const HOT_BEYOND = 0.3;
@@ -78,7 +81,8 @@ export class History {
     while (beyond(this.#documents[1])) this.#documents.shift();
     const oldest = this.#documents[0];
     this.now = oldest && oldest !== job ? figures(oldest, job) : emptyFigures();
-    if (this.now.vertices.size > 0) this.points.push({ at_s, vertices: this.now.vertices });
+    const drawn = [...this.now.vertices].map(([id, { in_rate, out_rate, shares }]): [string, Drawn] => [id, { in_rate, out_rate, shares }]);
+    if (drawn.length > 0) this.points.push({ at_s, vertices: new Map(drawn) });
     if (this.points.length > POINTS) this.points.shift();
   }
 }

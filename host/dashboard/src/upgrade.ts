@@ -6,7 +6,7 @@ import { ask, type Outcome, type Question } from "./dialog.ts";
 import { type Child, h } from "./dom.ts";
 import { bytes, digest, duration } from "./format.ts";
 import { operatorName } from "./graph_view.ts";
-import { field, message, table, withCode } from "./parts.ts";
+import { check, field, message, table, withCode } from "./parts.ts";
 
 /** Whether an operator is a component, that another may take the place of. */
 export function isUpgradable(app: App, vertex: Vertex): boolean {
@@ -18,6 +18,8 @@ interface Wanted {
   operator: string;
   file: File;
   probation_ms: number;
+  /** Sinks that cannot hold output back may show it again. */
+  allow_repeat: boolean;
 }
 
 /** What was found out of it: by the page itself, and by the job where that can. */
@@ -43,11 +45,12 @@ export function openUpgrade(app: App, operator: string | null = null, dropped: F
       field("Probation, seconds",
         h("input", { name: "probation", type: "number", min: 0, max: 86_400, step: 1, required: true, value: "30", "aria-describedby": "probation-help" }),
         { id: "probation-help", text: "Output is held back so long. Where the component fails meanwhile, the one before it goes on as if nothing had been." }),
+      check("allow-repeat", "Output may come again", "Of sinks that cannot hold it back: what the probation wrote there comes again after a rollback. Without this such a job refuses the upgrade."),
     ],
     confirm: "Check",
     run: async (values) => {
       const file = dropped ?? (values.get("file") as File);
-      const wanted: Wanted = { operator: String(values.get("operator")), file, probation_ms: Number(values.get("probation")) * 1000 };
+      const wanted: Wanted = { operator: String(values.get("operator")), file, probation_ms: Number(values.get("probation")) * 1000, allow_repeat: values.get("allow-repeat") !== null };
       return confirmation(app, wanted, await find(app, wanted));
     },
   });
@@ -57,8 +60,8 @@ async function find(app: App, { operator, file }: Wanted): Promise<Found> {
   const looked = await lookAt(file);
   if (looked.problem) return { looked, check: null };
   if (!app.has("post", "/v1/upgrade/check")) return { looked, check: null };
-  const check = await app.api.post<UpgradeCheck>("v1/upgrade/check", file, { operator, name: file.name });
-  return { looked, check };
+  const found = await app.api.post<UpgradeCheck>("v1/upgrade/check", file, { operator, name: file.name });
+  return { looked, check: found };
 }
 
 function confirmation(app: App, wanted: Wanted, found: Found): Question {
@@ -106,13 +109,13 @@ function comparison(app: App, vertex: Vertex | undefined, { file }: Wanted, { lo
   return table("The plugin that runs and the one that would", columns, rows, ([name]) => name);
 }
 
-async function upgrade(app: App, { operator, file, probation_ms }: Wanted): Promise<Outcome> {
+async function upgrade(app: App, { operator, file, probation_ms, allow_repeat }: Wanted): Promise<Outcome> {
   interface Done { outcome: string; reason: string | null; checkpoint: number | null; savepoint: string | null; pause_ms: number | null; may_repeat?: string[] }
-  const done = await app.api.post<Done>("v1/upgrade", file, { operator, name: file.name, probation_ms: String(probation_ms) });
+  const done = await app.api.post<Done>("v1/upgrade", file, { operator, name: file.name, probation_ms: String(probation_ms), ...(allow_repeat ? { allow_repeat: "true" } : {}) });
   if (done.outcome !== "accepted") {
     return { level: "failed", text: `Rolled back: ${done.reason ?? "the new component has failed"}`, hint: "the component before it goes on, as if nothing had been" };
   }
-  const rows: [string, Child][] = [["Behind", done.checkpoint !== null ? `checkpoint ${done.checkpoint}` : done.savepoint], ["Pause", done.pause_ms !== null ? duration(done.pause_ms) : null]];
+  const rows: [string, Child][] = [["May have come again", done.may_repeat?.length ? done.may_repeat.join(", ") : null], ["Behind", done.checkpoint !== null ? `checkpoint ${done.checkpoint}` : done.savepoint], ["Pause", done.pause_ms !== null ? duration(done.pause_ms) : null]];
   return { level: "ok", text: `${operator} runs ${file.name}: accepted`, rows };
 }
 

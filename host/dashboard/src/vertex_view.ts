@@ -9,7 +9,7 @@ import { taskOf } from "./graph.ts";
 import { lagText, operatorName, watermarkLag, whatItIs } from "./graph_view.ts";
 import { flattened } from "./config_view.ts";
 import { type Column, empty, facts, message, sharesText, table } from "./parts.ts";
-import type { SubtaskFigures, VertexFigures } from "./rates.ts";
+import type { Drawn, SubtaskFigures } from "./rates.ts";
 import { sectionAddress } from "./route.ts";
 import { isUpgradable, openUpgrade } from "./upgrade.ts";
 
@@ -107,7 +107,7 @@ function connectorOf(vertex: Vertex, outbox: Outbox | undefined, lag_rate: numbe
 function charts(app: App, vertex: Vertex): Child {
   const points = app.history.points;
   const times_s = points.map(({ at_s }) => at_s);
-  const of = (id: string, value: (figures: VertexFigures) => number | null | undefined) =>
+  const of = (id: string, value: (figures: Drawn) => number | null | undefined) =>
     points.map(({ vertices }) => { const figures = vertices.get(id); return figures ? (value(figures) ?? null) : null; });
   const task = taskOf(vertex);
   const rates: Series[] = [];

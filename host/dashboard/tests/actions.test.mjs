@@ -51,7 +51,8 @@ test("a checkpoint is taken, and what it took is said", () => withPage({}, async
   await dialog(page).getByText("Checkpoint 1441 is complete").waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Close");
   assert.deepEqual(server.asked.map(({ path }) => path), ["/v1/checkpoints"]);
-  assert.match(await page.locator("#announcer").textContent(), /Checkpoint 1441 is complete/);
+  await press(page, "Close");
+  assert.equal(await page.locator("#notices").innerText(), "", "it was read in the dialog");
 }));
 
 test("a savepoint goes where it is told to, or beside the checkpoints", () => withPage({}, async (page, server) => {
@@ -60,10 +61,11 @@ test("a savepoint goes where it is told to, or beside the checkpoints", () => wi
   await dialog(page).getByText("s3://company-orders/weir/order-means/savepoints/7").waitFor();
   await press(page, "Close");
   await press(page, "Savepoint …");
+  await dialog(page).getByLabel("With records in flight").check();
   await dialog(page).getByLabel("URL of the savepoint").fill(" file:/elsewhere/1 ");
   await page.keyboard.press("Enter");
   await dialog(page).getByText("file:/elsewhere/1").waitFor();
-  assert.deepEqual(server.asked.map(({ body }) => body), [{ url: null }, { url: "file:/elsewhere/1" }]);
+  assert.deepEqual(server.asked.map(({ body }) => body), [{ url: null, unaligned: false }, { url: "file:/elsewhere/1", unaligned: true }]);
 }));
 
 test("a step is rescaled from its details, and the whole job from the head", () => withPage({}, async (page, server) => {
@@ -97,11 +99,12 @@ test("a refusal is shown with what helps, and the question can be answered anew"
 });
 
 /** Chooses a component on the operator `count`, with a probation of so many seconds, and has it checked. */
-async function choose(page, name, seconds, content = COMPONENT) {
+async function choose(page, name, seconds, content = COMPONENT, may_repeat = false) {
   await press(page, "Upgrade …");
   await dialog(page).getByLabel("Operator").selectOption("count");
   await dialog(page).getByLabel("Component").setInputFiles({ name, mimeType: "application/wasm", buffer: content });
   await dialog(page).getByLabel("Probation, seconds").fill(String(seconds));
+  if (may_repeat) await dialog(page).getByLabel("Output may come again").check();
   await press(page, "Check");
 }
 
@@ -144,11 +147,12 @@ test("a component that does not fit, or is none, cannot be confirmed", () => wit
   assert.deepEqual(server.asked.map(({ path }) => path), ["/v1/upgrade/check"]);
 }));
 
-test("a weir that cannot check beforehand says so, and upgrades all the same", () => withPage({ missing: ["/v1/upgrade/check"] }, async (page) => {
-  await choose(page, "mean.wasm", 0);
+test("a weir that cannot check beforehand says so, and upgrades all the same", () => withPage({ missing: ["/v1/upgrade/check"] }, async (page, server) => {
+  await choose(page, "mean.wasm", 0, COMPONENT, true);
   await dialog(page).getByText(/does not say beforehand whether it fits/).waitFor();
   await press(page, "Upgrade");
   await dialog(page).getByText("count runs mean.wasm: accepted").waitFor();
+  assert.deepEqual(server.asked.map(({ path, query }) => [path, query.allow_repeat]), [["/v1/upgrade", "true"]]);
 }));
 
 test("a component that is dropped on an operator is offered as its next version, and one dropped on a source is not", () => withPage({}, async (page) => {
