@@ -16,7 +16,7 @@ export function headView(app: App): Child[] {
   return [
     h("div", { class: "title" },
       h("span", { class: "brand" }, "weir"),
-      h("h1", null, job ? job.job : "…"),
+      h("h1", null, job ? job.job : "a job"),
       job && state(app, job),
       connection(app),
       schemeSwitch(app)),
@@ -28,6 +28,7 @@ export function headView(app: App): Child[] {
 
 /** The links to the sections. */
 export function navView(app: App): Child[] {
+  if (app.needsToken !== "no") return [];
   const failures = app.job ? app.job.vertices.reduce((all, { quarantined }) => all + quarantined, 0) + app.job.restarts : 0;
   return [
     h("ul", null, SECTIONS.map(([section, name]) =>
@@ -87,7 +88,8 @@ function tiles(app: App, job: Job): Child {
   const last = job.last_checkpoint;
   const known = last && app.checkpoints.data?.checkpoints.find(({ id }) => id === last.id);
   const at_ms = known ? known.triggered_at_ms + (known.duration_ms ?? 0) : null;
-  return h("dl", { class: "tiles" },
+  const stale = app.connection.state !== "live" && app.connection.state !== "connecting";
+  return h("dl", { class: stale ? "tiles stale" : "tiles" },
     tile("Records in", rate(in_rate)),
     tile("Records out", rate(out_rate)),
     tile("Last checkpoint", last ? (at_ms === null ? `no. ${last.id}` : ago(at_ms, app.now_ms())) : "none yet", last && `took ${duration(last.duration_ms)}`),
