@@ -30,6 +30,13 @@ fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
     refused("options = { \"group.id\" = \"g\" }", "", &["may not have `group.id`", "`group` says it"]);
     refused("", "options = { \"transactional.id\" = \"x\" }", &["may not have `transactional.id`", "weir sets it"]);
     refused("", "options = { \"security.protocol\" = \"ssl\" }", &["may not have `security.protocol`", "`tls` and `sasl` say it"]);
+    // Each is right, and they do not go together in a client as weir makes it.
+    for delivery in ["exactly-once", "at-least-once"] {
+        let sink = |options: &str| format!("delivery = \"{delivery}\"\noptions = {{ \"linger.ms\" = 7, {options} }}");
+        refused("", &sink("acks = 1"), &["`acks` must be set to `all`", "job.toml:13"]);
+        refused("", &sink("\"max.in.flight\" = 6"), &["`max.in.flight` must be set <= 5", "job.toml:13"]);
+    }
+    refused("options = { \"fetch.max.bytes\" = 2000000, \"receive.message.max.bytes\" = 1000000 }", "", &["`receive.message.max.bytes` must be", "job.toml:6"]);
     let Some(server) = KafkaServer::in_use() else { return };
     let topic = format!("[\"{}\"]", server.topic(1));
     bench(passing(&server, &topic, &server.topic(1), "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);
@@ -49,6 +56,10 @@ fn settings_that_do_not_fit_are_refused_by_check() {
     refused("", "marker-topic = \"b\"", &["writes to `b`, which cannot have its markers as well"]);
     refused("", "marker-topic = \"no topic\"", &["which no topic can be called"]);
     refused("connect-timeout = \"1ms\"", "", &["`connect-timeout`", "100ms"]);
+    let with_password = nowhere("", "").replacen("127.0.0.1:9", "weir:s3cr3t@127.0.0.1:9", 1);
+    let ended = bench(with_password).run("check job.toml");
+    ended.assert(2, &["`brokers` of `kafka` has an entry with `@`", "`sasl = { mechanism"]);
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("s3cr3t"), "{}", ended.stderr);
 }
 
 #[test]

@@ -93,6 +93,20 @@ impl Cluster {
         pace: Pace,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Consumer, EngineError> {
+        let (config, credentials) = self.consuming(group, isolation, pace)?;
+        let consumer: KafkaResult<Consumer> = config.create_with_context(Told::with(credentials));
+        let mut consumer = consumer.map_err(|error| self.failed("make a client", &error, None))?;
+        consumer.set_nonempty_callback(wake);
+        Ok(consumer)
+    }
+
+    /// What a consumer is told.
+    pub(super) fn consuming(
+        &self,
+        group: Option<&str>,
+        isolation: Isolation,
+        pace: Pace,
+    ) -> Result<(ClientConfig, Credentials), EngineError> {
         let (mut config, credentials) = self.config()?;
         for (name, value) in FETCHING.into_iter().chain([("fetch.wait.max.ms", pace.fetch_wait_ms)]) {
             if !self.options.contains_key(name) {
@@ -107,10 +121,7 @@ impl Cluster {
             .set("isolation.level", isolation.word())
             .set("enable.partition.eof", "true")
             .set("statistics.interval.ms", pace.statistics_ms.to_string());
-        let consumer: KafkaResult<Consumer> = config.create_with_context(Told::with(credentials));
-        let mut consumer = consumer.map_err(|error| self.failed("make a client", &error, None))?;
-        consumer.set_nonempty_callback(wake);
-        Ok(consumer)
+        Ok((config, credentials))
     }
 
     /// A client that somebody waits for.

@@ -41,6 +41,7 @@ mod target;
 mod told;
 mod topic_ids;
 mod topics;
+mod trial;
 mod value_fields;
 mod writer;
 mod writing;

@@ -21,13 +21,24 @@ impl Cluster {
         timeout: Duration,
         batch_bytes: usize,
     ) -> Result<BaseProducer<Producing>, EngineError> {
+        let (config, credentials) = self.transacting(transactional_id, timeout, batch_bytes)?;
+        config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
+    }
+
+    /// What such a one is told.
+    pub(super) fn transacting(
+        &self,
+        transactional_id: &str,
+        timeout: Duration,
+        batch_bytes: usize,
+    ) -> Result<(ClientConfig, Credentials), EngineError> {
         let (mut config, credentials) = self.producing(batch_bytes)?;
         config
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", timeout.as_millis().to_string())
             // How many are not there yet is asked for, and not read out of a report on each message.
             .set("delivery.report.only.error", "true");
-        config.create_with_context(Producing::with(credentials)).map_err(|error| self.failed("make a producer", &error, None))
+        Ok((config, credentials))
     }
 
     /// A producer of messages that are written at once, each until it is: how many it has is bounded by whoever writes. `returns`: those that are refused are to come back.
@@ -47,7 +58,7 @@ impl Cluster {
     }
 
     /// What a producer is told that writes at once.
-    fn writing(&self, batch_bytes: usize) -> Result<(ClientConfig, Credentials), EngineError> {
+    pub(super) fn writing(&self, batch_bytes: usize) -> Result<(ClientConfig, Credentials), EngineError> {
         let (mut config, credentials) = self.producing(batch_bytes)?;
         if !self.options.contains_key("message.timeout.ms") {
             config.set("message.timeout.ms", "0");

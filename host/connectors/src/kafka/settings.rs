@@ -4,6 +4,7 @@ use super::client::Cluster;
 use super::partition::PartitionSpec;
 use super::security::{SASL, Security, TLS};
 use super::topics::{PATTERN, Topics};
+use super::trial::{Role, try_options};
 use super::value_fields::{Unreadable, ValueFields};
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
@@ -170,6 +171,7 @@ impl SourceOptions {
         let fields = ValueFields::read(&mut settings)?;
         let metadata = settings.flag("metadata")?;
         let header = settings.optional_text("header")?;
+        try_options(&cluster, Role::Reads, given)?;
         let discovery_interval = settings.duration("discovery-interval")?;
         if start == Start::Group && group.is_none() {
             let error = SettingsError::at("start", "the source `kafka` starts where a group has come to, and names none");
@@ -205,6 +207,12 @@ pub(super) fn cluster(settings: &mut Settings<'_>, base_dir: &Path) -> Result<Cl
 
 fn brokers(settings: &mut Settings<'_>) -> Result<String, SettingsError> {
     let brokers = settings.required_text("brokers")?;
+    if brokers.contains('@') {
+        // What stands in front of it may be a password.
+        let error =
+            SettingsError::at("brokers", "`brokers` of `kafka` has an entry with `@`: who weir is for the cluster is not said there");
+        return Err(error.with_hint("`sasl = { mechanism = …, username = …, password = … }` says it"));
+    }
     let wrong = brokers.split(',').map(str::trim).find(|broker| {
         let port = broker.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
         port.is_none_or(|port| port.parse::<u16>().is_err())

@@ -9,6 +9,7 @@ use super::producers::BATCH_BYTES;
 use super::publishing::Publishing;
 use super::quarantine::Quarantine;
 use super::session::{Session, answer_of};
+use super::trial::{Role, try_options};
 use super::writer::KafkaSink;
 use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
@@ -207,6 +208,7 @@ pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> crate::Built<
     }
     let quarantine_topic =
         quarantine_topic(&mut settings, [destination.fixed(), Some(&marker_topic).filter(|_| is_exact).map(String::as_str)])?;
+    try_options(&cluster, if is_exact { Role::Transacts } else { Role::Writes }, given)?;
     let (topics, rules) = (KnownTopics::default(), KnownRules::default());
     let options = Arc::new(TargetOptions { cluster, destination, marker_topic, quarantine_topic, max_unpublished, topics, rules });
     let sink: Arc<dyn Sink> = match is_exact {
