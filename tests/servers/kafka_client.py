@@ -11,7 +11,7 @@ import sys
 import time
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourcePatternType, ResourceType, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
 # A broker that is killed and comes back is found again at once.
 CLUSTER = {"bootstrap.servers": sys.argv[1], "reconnect.backoff.max.ms": 200, "log_level": 0}
@@ -228,7 +228,21 @@ def scram(user, mechanism, password):
         altered.result(WITHIN)
 
 
-DO = [scram, wait_until_ready, create, alter, add_partitions, topics, settings, delete, delete_records, produce, takes, transact, committed, offsets, commit]
+def acl(user, resource, name, operations, permission="ALLOW", pattern="LITERAL"):
+    """Gives a user rights to a resource, or forbids them. Whoever is not named has none there from then on."""
+    of = [AclBinding(ResourceType[resource], name, ResourcePatternType[pattern], f"User:{user}", "*", AclOperation[operation], AclPermissionType[permission]) for operation in operations]
+    for made in ADMIN.create_acls(of).values():
+        made.result(WITHIN)
+
+
+def no_acl(resource, name, pattern="LITERAL"):
+    """Takes back all that was said of rights to a resource."""
+    of = AclBindingFilter(ResourceType[resource], name, ResourcePatternType[pattern], None, None, AclOperation.ANY, AclPermissionType.ANY)
+    for deleted in ADMIN.delete_acls([of]).values():
+        deleted.result(WITHIN)
+
+
+DO = [acl, no_acl, scram, wait_until_ready, create, alter, add_partitions, topics, settings, delete, delete_records, produce, takes, transact, committed, offsets, commit]
 
 
 def answer(line):

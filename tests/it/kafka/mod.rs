@@ -2,7 +2,7 @@
 //! have to do with one another; `conformance`: what every source and every target promises; `group`: what a group is told, and when;
 //! `held_back`: a broker that is away and what is seen of it; `lost`: what is lost beneath a job that runs; `made`: which topics are made; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
 //! amid all that at once; `peers`: Kafka's own programs; `quarantine`: what no topic takes, set aside; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
-//! what it says; `rules`: what topics say that they take; `secured`: who may come in; `silent`: a broker that is there and says nothing; `writing`: what a sink writes.
+//! what it says; `rights`: what a cluster does not let somebody do; `rules`: what topics say that they take; `secured`: who may come in; `silent`: a broker that is there and says nothing; `writing`: what a sink writes.
 
 mod apart;
 mod conformance;
@@ -16,6 +16,7 @@ mod peers;
 mod quarantine;
 mod reading;
 mod refused;
+mod rights;
 mod rules;
 mod secured;
 mod silent;

@@ -36,7 +36,11 @@ fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
         refused("", &sink("acks = 1"), &["`acks` must be set to `all`", "job.toml:13"]);
         refused("", &sink("\"max.in.flight\" = 6"), &["`max.in.flight` must be set <= 5", "job.toml:13"]);
     }
-    refused("options = { \"fetch.max.bytes\" = 2000000, \"receive.message.max.bytes\" = 1000000 }", "", &["`receive.message.max.bytes` must be", "job.toml:6"]);
+    refused(
+        "options = { \"fetch.max.bytes\" = 2000000, \"receive.message.max.bytes\" = 1000000 }",
+        "",
+        &["`receive.message.max.bytes` must be", "job.toml:6"],
+    );
     let Some(server) = KafkaServer::in_use() else { return };
     let topic = format!("[\"{}\"]", server.topic(1));
     bench(passing(&server, &topic, &server.topic(1), "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);

@@ -6,7 +6,7 @@ use serde_json::json;
 use weir_tests::process::{KafkaServer, PLAIN_USER, Running, Signal};
 
 /// What the job file says instead of `brokers` alone.
-fn at(server: &KafkaServer, job: &str, address: &str, more: &str) -> String {
+pub(super) fn at(server: &KafkaServer, job: &str, address: &str, more: &str) -> String {
     job.replace(&format!("brokers = \"{}\"", server.brokers()), &format!("brokers = \"{address}\"\n{more}"))
 }
 
@@ -24,7 +24,7 @@ fn passing_at(server: &KafkaServer, address: &str, more: &str) -> (String, Strin
     (at(server, &passing(server, &format!("[\"{topic}\"]"), &output, of_source), address, more), output)
 }
 
-fn sasl(mechanism: &str, user: &str, password: &str) -> String {
+pub(super) fn sasl(mechanism: &str, user: &str, password: &str) -> String {
     format!("sasl = {{ mechanism = \"{mechanism}\", username = \"{user}\", password = {password} }}\n")
 }
 
@@ -35,7 +35,7 @@ fn tls(server: &KafkaServer, files: &[(&str, &str)]) -> String {
 }
 
 /// Gives a user that nobody else has a password.
-fn user(server: &KafkaServer, mechanism: &str, password: &str) -> String {
+pub(super) fn user(server: &KafkaServer, mechanism: &str, password: &str) -> String {
     let user = format!("user-of-{}", server.name());
     server.client(&json!({ "do": "scram", "user": user, "mechanism": mechanism, "password": password }));
     user

@@ -258,7 +258,7 @@ impl Drop for KafkaAlone {
     }
 }
 
-/// Its settings. Nothing is deleted for its age: tests write records of 1970.
+/// Its settings. Nothing is deleted for its age: tests write records of 1970. Who says no name may do everything, and others as well with what nothing is said of.
 fn settings(port: u16, controller: u16, listeners: &KafkaListeners, folder: &Path) -> String {
     let plain = format!("PLAINTEXT://127.0.0.1:{port}");
     let all = listeners.settings(&format!("{plain},CONTROLLER://127.0.0.1:{controller}"), &plain);
@@ -267,7 +267,8 @@ fn settings(port: u16, controller: u16, listeners: &KafkaListeners, folder: &Pat
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
          {all}controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ntransaction.state.log.num.partitions=1\n\
-         group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\nlog.retention.ms=-1\n",
+         group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\nlog.retention.ms=-1\n\
+         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\nsuper.users=User:ANONYMOUS\nallow.everyone.if.no.acl.found=true\n",
         data.display()
     )
 }

@@ -2,6 +2,7 @@
 //! sends meanwhile is in other batches. So they come behind what was sent in the meantime.
 
 use super::client::Isolation;
+use super::known_topics::Seen;
 use super::quarantine::{Misfit, Quarantine};
 use super::refusals::{NO_RECORD, Refusals, Weight, bytes_of, explained, now_ms, suspicion};
 use super::rules::{Measured, Verdict};
@@ -9,7 +10,7 @@ use super::sorting::Sorting;
 use super::target::TargetOptions;
 use super::told::Producing;
 use super::writing::Returned;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -79,11 +80,16 @@ impl Again {
     /// Finds those that topics certainly refuse, by what these take now: by what was known before, the messages were sent. True where there are any; of the others it is not known then why they came
     /// back.
     fn judge(&self, returned: &[Returned], sorting: &mut Sorting, now_ms: i64) -> bool {
-        let TargetOptions { cluster, rules, .. } = &*self.options;
+        let TargetOptions { cluster, rules, topics, .. } = &*self.options;
         rules.doubt();
         let before = sorting.faults().len();
-        for (place, Returned { message, .. }) in returned.iter().enumerate().filter(|(_, returned)| returned.code.is_some()) {
+        for (place, Returned { message, code, .. }) in returned.iter().enumerate().filter(|(_, returned)| returned.code.is_some()) {
             let Some(topic) = &message.topic else { continue };
+            if *code == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+                topics.forbid(topic);
+                sorting.is_at_fault(place, Seen::Forbidden.why_not(topic).unwrap_or_default());
+                continue;
+            }
             if let Verdict::Misfit(why) = rules.verdict(cluster, topic, &Measured::of_misfit(message), now_ms) {
                 sorting.is_at_fault(place, why);
             }

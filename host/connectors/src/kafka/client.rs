@@ -1,7 +1,9 @@
 //! A client of the cluster: how it is made, what it tells, and what its errors mean.
 
+use super::rights::{Resource, Right};
 use super::security::{Credentials, Security};
 use super::told::{Refusal, Told};
+use super::topic_ids::TopicRights;
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings::rd_kafka_t;
@@ -36,6 +38,8 @@ pub(super) struct Cluster {
     pub connect_timeout: Duration,
     /// It has answered, to whatever was made of the same settings. What it refuses from then on may pass: a password that is replaced there and not yet here.
     pub has_answered: Arc<AtomicBool>,
+    /// It has let whatever was made of the same settings do all that is needed.
+    pub has_had_rights: Arc<AtomicBool>,
 }
 
 impl Cluster {
@@ -129,18 +133,28 @@ impl Cluster {
         self.consumer(None, isolation, Pace::ASKING, || {}).map(Asking::new)
     }
 
-    /// How many partitions a topic has; `None`: it is not there. A consumer asks: where another client does, brokers may make the topic.
+    /// How many partitions a topic has; `None`: it is not there.
     pub(super) fn partitions(&self, client: &Consumer, topic: &str, attempted: &str) -> Result<Option<usize>, EngineError> {
+        match self.find(client, topic, attempted)? {
+            Found::Topic { partitions } => Ok(Some(partitions)),
+            Found::Nothing => Ok(None),
+            Found::Forbidden => Err(self.lacks(attempted, Right::Describe, Resource::Topic(topic))),
+        }
+    }
+
+    /// Looks for a topic. A consumer asks: where another client does, brokers may make it.
+    pub(super) fn find(&self, client: &Consumer, topic: &str, attempted: &str) -> Result<Found, EngineError> {
         let failed = |error: &KafkaError| {
             listen(client);
             self.failed(attempted, error, Some(client.context()))
         };
         let found = client.fetch_metadata(Some(topic), self.connect_timeout).map_err(|error| failed(&error))?;
         self.answered();
-        let Some(found) = found.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
+        let Some(found) = found.topics().iter().find(|found| found.name() == topic) else { return Ok(Found::Nothing) };
         match found.error().map(RDKafkaErrorCode::from) {
-            None => Ok(Some(found.partitions().len())),
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
+            None => Ok(Found::Topic { partitions: found.partitions().len() }),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(Found::Nothing),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Ok(Found::Forbidden),
             Some(code) => Err(failed(&KafkaError::MetadataFetch(code))),
         }
     }
@@ -156,6 +170,14 @@ impl Cluster {
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => Ok(BTreeMap::new()),
             found => found,
         }
+    }
+
+    /// What any client may do with topics, as far as the cluster tells.
+    pub(super) fn topic_rights(&self, client: *mut rd_kafka_t, topics: &BTreeSet<&str>) -> BTreeMap<String, TopicRights> {
+        super::topic_ids::topic_rights(client, topics, self.connect_timeout).unwrap_or_else(|error| {
+            tracing::debug!("kafka: what this client may do is not told: {error}");
+            BTreeMap::new()
+        })
     }
 
     /// A client that makes and looks at topics.
@@ -179,7 +201,7 @@ impl Cluster {
         let trouble = told.and_then(Told::trouble);
         let (kind, hint) = match code {
             Some(TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed | TransactionalIdAuthorizationFailed) => {
-                (ErrorKind::FixInput, "the cluster does not give this client the right to")
+                (self.kind_of_missing_right(), "the cluster does not give this client the right to: `kafka-acls --add` does")
             }
             Some(UnknownTopicOrPartition | UnknownTopic | UnknownPartition) => {
                 (ErrorKind::FixInput, "create it, or mend its name; `kafka-topics.sh --list` shows what there is")
@@ -315,6 +337,17 @@ impl<C: Send + 'static> Drop for Asking<C> {
     fn drop(&mut self) {
         let_go(self.0.take());
     }
+}
+
+/// What is found of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Topic {
+        partitions: usize,
+    },
+    Nothing,
+    /// This client may not even know whether it is there.
+    Forbidden,
 }
 
 /// What a reader sees of transactions.

@@ -3,6 +3,7 @@
 
 use super::client::{Asking, Cluster, Consumer, Isolation, Pace, listen};
 use super::partition::{PartitionSpec, Position};
+use super::rights::{Resource, Right};
 use super::settings::{OnReset, SourceOptions, Start};
 use super::source::{Reset, Resets};
 use super::topics::Topics;
@@ -15,6 +16,9 @@ use weir_engine::{EngineError, ErrorKind, SplitState};
 
 /// What can be done about records that are not there any more.
 const ON_RESET: &str = "`on-reset = \"earliest\"` goes on with the oldest record there is, \"latest\" with what comes; --fresh begins anew";
+
+/// What a client has to say that is no answer is there within this.
+const HEARD_WITHIN: Duration = Duration::from_millis(20);
 
 /// A client that asks.
 pub(super) struct Discovery<'a> {
@@ -54,7 +58,9 @@ impl<'a> Discovery<'a> {
             let message = format!("no topic of the Kafka cluster at {} matches {}", self.cluster().brokers, self.options.topics.shown());
             return Err(EngineError::new(ErrorKind::FixInput, message));
         }
+        self.may_read(&places)?;
         let begins = self.begins(&places)?;
+        self.cluster().has_rights();
         self.specs(places, |place, ends| begins.get(place).copied().unwrap_or(ends.0))
     }
 
@@ -135,11 +141,20 @@ impl<'a> Discovery<'a> {
         Ok(places)
     }
 
+    /// Sees that this client may read these.
+    fn may_read<'p>(&self, places: impl IntoIterator<Item = &'p Place>) -> Result<(), EngineError> {
+        let topics: BTreeSet<(&str, Right)> = places.into_iter().map(|(topic, _)| (topic.as_str(), Right::Read)).collect();
+        self.cluster().may(&self.client, &topics.into_iter().collect::<Vec<_>>())
+    }
+
     fn partitions_of(&self, name: &str, places: &mut Vec<Place>) -> Result<(), EngineError> {
         let attempted = format!("look for the topic `{name}`");
         let metadata = self.answer(&attempted, self.client.fetch_metadata(Some(name), self.timeout()))?;
         for topic in metadata.topics().iter().filter(|topic| topic.name() == name) {
             if let Some(error) = topic.error() {
+                if RDKafkaErrorCode::from(error) == RDKafkaErrorCode::TopicAuthorizationFailed {
+                    return Err(self.cluster().lacks(&attempted, Right::Describe, Resource::Topic(name)));
+                }
                 self.answer(&attempted, Err(KafkaError::MetadataFetch(RDKafkaErrorCode::from(error))))?;
             }
             places.extend(topic.partitions().iter().map(|partition| (name.to_owned(), partition.id())));
@@ -165,7 +180,13 @@ impl<'a> Discovery<'a> {
             }
             Start::Group => {
                 places.iter().for_each(|(topic, partition)| _ = list.add_partition(topic, *partition));
-                self.answer("ask for the offsets of the group", self.client.committed_offsets(list, self.timeout()))?
+                let found = self.client.committed_offsets(list, self.timeout());
+                if let (Err(error), Some(group)) = (&found, &self.options.group)
+                    && self.is_of_group_rights(error)
+                {
+                    return Err(self.cluster().lacks("ask for the offsets of the group", Right::Describe, Resource::Group(group)));
+                }
+                self.answer("ask for the offsets of the group", found)?
             }
             Start::Timestamp(timestamp) => {
                 let with_time = |(topic, partition): &Place| list.add_partition_offset(topic, *partition, Offset::Offset(timestamp));
@@ -189,9 +210,18 @@ impl<'a> Discovery<'a> {
         Ok(begins)
     }
 
+    /// True where the group may not be asked for. Librdkafka waits for its coordinator all the same, and has said why before.
+    fn is_of_group_rights(&self, error: &KafkaError) -> bool {
+        let is_that = |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed);
+        let mut said = std::iter::from_fn(|| self.client.poll(HEARD_WITHIN));
+        is_that(error) || said.any(|said| said.is_err_and(|error| is_that(&error)))
+    }
+
     /// Whether what a checkpoint has read can be gone on with. Lines for the user, and where those are gone on with whose next record is not there any more.
     pub(super) fn verify(&self, splits: &[SplitState]) -> Result<(Vec<String>, Resets), EngineError> {
         let places: BTreeSet<Place> = self.places()?.into_iter().collect();
+        self.may_read(&places)?;
+        self.cluster().has_rights();
         let cluster = self.cluster_id();
         let ids = self.topic_ids(places.iter().map(|(topic, _)| topic.as_str()))?;
         let (mut said, mut resets) = (Vec::new(), Resets::new());

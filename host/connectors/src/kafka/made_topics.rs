@@ -1,6 +1,7 @@
 //! Topics that weir makes where they are not there: of markers, and of what is set aside.
 
 use super::client::{Cluster, Consumer};
+use super::rights::{Resource, Right};
 use super::told::Told;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -33,6 +34,9 @@ impl MadeTopic<'_> {
             Ok(Some(Ok(_)) | None) => Ok(()),
             // Another sink was faster.
             Ok(Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists)))) => Ok(()),
+            Ok(Some(Err((_, RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)))) => {
+                Err(cluster.lacks(&attempted, Right::Create, Resource::Topic(self.name)))
+            }
             Ok(Some(Err((_, code)))) => Err(failed(&KafkaError::AdminOp(code))),
             Err(error) => Err(failed(&error)),
         }

@@ -8,6 +8,7 @@
 use super::client::{Cluster, Consumer, Isolation};
 use super::made_topics::{Admin, MadeTopic, options, wait};
 use super::publishing::TRANSACTION_TIMEOUT;
+use super::rights::{Resource, Right};
 use rdkafka::admin::ResourceSpecifier;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -162,6 +163,10 @@ fn is_compacted(admin: &Admin, cluster: &Cluster, topic: &str) -> Result<(), Eng
     let failed = |error: &KafkaError| cluster.failed(&attempted, error, Some(admin.inner().context()));
     let found = answer.map_err(|error| failed(&error))?.pop();
     let policy = match found {
+        // rdkafka does not hand on why there are no settings of a topic that is there.
+        Some(Ok(resource)) if resource.entries.is_empty() => {
+            return Err(cluster.lacks(&attempted, Right::DescribeConfigs, Resource::Topic(topic)));
+        }
         Some(Ok(resource)) => resource.get("cleanup.policy").and_then(|entry| entry.value.clone()),
         Some(Err(code)) => return Err(failed(&KafkaError::AdminOp(code))),
         None => None,

@@ -3,12 +3,13 @@
 use super::client::Cluster;
 use super::security::Credentials;
 use super::told::{Producing, Told};
-use super::writing::{Producer, Writing};
+use super::writing::{Producer, Returns, Writing};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::BaseProducer;
+use rdkafka::producer::{BaseProducer, BaseRecord};
+use rdkafka::util::IntoOpaque;
 use std::time::Duration;
-use weir_engine::EngineError;
+use weir_engine::{EngineError, RecordBatch};
 
 /// Bytes of a batch of messages, where a topic does not take less and nobody says otherwise.
 pub(super) const BATCH_BYTES: usize = 1_000_000;
@@ -42,7 +43,7 @@ impl Cluster {
     }
 
     /// A producer of messages that are written at once, each until it is: how many it has is bounded by whoever writes. `returns`: those that are refused are to come back.
-    pub(super) fn writer(&self, returns: bool, batch_bytes: usize) -> Result<Producer, EngineError> {
+    pub(super) fn writer(&self, returns: Option<Returns>, batch_bytes: usize) -> Result<Producer, EngineError> {
         let (mut config, credentials) = self.writing(batch_bytes)?;
         // By the statistics it is known that a broker is reached again.
         config.set("statistics.interval.ms", "1000");
@@ -98,4 +99,21 @@ impl Cluster {
     pub(super) fn compresses(&self) -> bool {
         self.options.get("compression.codec").is_some_and(|codec| codec != "none")
     }
+}
+
+/// A record as a message, which says already where it goes.
+pub(super) fn message_of<'a, D: IntoOpaque>(
+    mut message: BaseRecord<'a, [u8], [u8], D>,
+    records: &'a RecordBatch,
+    record: usize,
+) -> BaseRecord<'a, [u8], [u8], D> {
+    message.key = records.key(record);
+    message.payload = records.value(record);
+    // What is not above zero says nothing there.
+    message.timestamp = Some(records.timestamps()[record]).filter(|timestamp| *timestamp > 0);
+    let mut headers = records.headers_of(record).peekable();
+    if headers.peek().is_some() {
+        message.headers = Some(super::headers::headers(headers));
+    }
+    message
 }

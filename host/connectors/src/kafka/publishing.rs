@@ -2,9 +2,12 @@
 //! job has such records set aside, it is begun anew without those that are at fault, which go to another topic in it.
 
 use super::client::Isolation;
+use super::known_topics::Seen;
 use super::markers::Markers;
+use super::producers::message_of;
 use super::quarantine::{Misfit, Quarantine};
 use super::refusals::{NO_RECORD, Weight, bytes_of, explained, now_ms, said_of, suspicion};
+use super::rights::{Resource, Right};
 use super::rules::{Measured, Verdict};
 use super::same_topic::SameTopic;
 use super::sorting::Sorting;
@@ -12,8 +15,7 @@ use super::target::TargetOptions;
 use super::told::Producing;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use rdkafka::util::IntoOpaque;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_engine::checkpoint::{Marker, MarkerKey};
@@ -65,8 +67,8 @@ struct Chunk<'c> {
     key: &'c MarkerKey,
     marker: &'c Marker,
     sorting: Sorting,
-    /// Topics that records name and that are not there.
-    missing: BTreeSet<String>,
+    /// Topics that records name and that cannot be written to.
+    useless: BTreeMap<String, Seen>,
 }
 
 impl Publishing {
@@ -77,17 +79,25 @@ impl Publishing {
         if let Some(topic) = options.destination.fixed() {
             options.topics.see_anew(cluster, topic)?;
         }
+        cluster.may(&client, &options.of_markers())?;
         Markers::make_topic(cluster, &client, &options.marker_topic)?;
         options.quarantine_topic.as_deref().map_or(Ok(()), |topic| Quarantine::see_topic(cluster, &client, topic))?;
+        options.quarantine_topic.as_deref().map_or(Ok(()), |topic| cluster.may(&client, &[(topic, Right::Write)]))?;
         options.learn_rules();
         let batch_bytes = options.batch_bytes();
         let producer = cluster.producer(transactional_id, TRANSACTION_TIMEOUT, batch_bytes)?;
-        let failed = |attempted: &str, error: &KafkaError| explained(cluster, attempted, error, &producer.context().told);
+        let failed = |attempted: &str, error: &KafkaError| match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => {
+                cluster.lacks(attempted, Right::Write, Resource::TransactionalId(transactional_id))
+            }
+            _ => explained(cluster, attempted, error, &producer.context().told),
+        };
         let quarantine = options.quarantine_topic.as_deref().map(|topic| Quarantine::new(cluster, topic, &options.rules.get(topic)));
         producer.init_transactions(ANSWER).map_err(|error| failed("take over", &error))?;
         // The id first: where the topic is made anew in between, it is another one than the markers are of.
         let same_topic = SameTopic::of(cluster, &client, &options.marker_topic);
         let markers = Markers::read(cluster, &client, &options.marker_topic)?;
+        cluster.has_rights();
         Ok(Self { options: options.clone(), producer, batch_bytes, markers, quarantine, same_topic })
     }
 
@@ -100,7 +110,7 @@ impl Publishing {
     pub(super) fn transact(&mut self, records: Option<RecordBatch>, key: MarkerKey, marker: Marker) -> Result<(), EngineError> {
         self.same_topic.see(&self.options.cluster, self.producer.client().native_ptr())?;
         let of_chunk =
-            Chunk { records: records.as_ref(), key: &key, marker: &marker, sorting: Sorting::default(), missing: BTreeSet::new() };
+            Chunk { records: records.as_ref(), key: &key, marker: &marker, sorting: Sorting::default(), useless: BTreeMap::new() };
         self.publish(of_chunk).inspect_err(|error| {
             // The job ends with it: nobody takes over soon, and readers would wait for the cluster to end what is open. Else whoever takes over ends it.
             if error.kind() == ErrorKind::FixInput {
@@ -246,13 +256,15 @@ impl Publishing {
             Ok(topic) => topic,
         };
         // Where one is named that is not there, it is the record's fault.
-        if sets_aside && destination.fixed().is_none() {
-            if chunk.missing.contains(&*topic) || !topics.is_there(cluster, &topic)? {
-                chunk.missing.insert(topic.to_string());
-                return self.leave_out(chunk, record, format!("the topic `{topic}` is not there"));
+        let of_record = destination.fixed().is_none();
+        if sets_aside && of_record {
+            let seen = chunk.useless.get(&*topic).map_or_else(|| topics.seen(cluster, &topic), |seen| Ok(*seen))?;
+            if let Some(why) = seen.why_not(&topic) {
+                chunk.useless.insert(topic.to_string(), seen);
+                return self.leave_out(chunk, record, why);
             }
         } else {
-            topics.see(cluster, &topic)?;
+            topics.see(cluster, &topic, of_record)?;
         }
         if sets_aside {
             match rules.verdict(cluster, &topic, &Measured::of(records, record), now_ms) {
@@ -332,6 +344,9 @@ impl Publishing {
             let cluster = &self.options.cluster;
             return Err(cluster.refused(&format!("write to the Kafka cluster at {}", cluster.brokers), &refusal).into());
         }
+        if let Some(topic) = told.forbidden() {
+            return Err(self.forbidden(&topic).into());
+        }
         if self.producer.context().refusals().worst().is_none() {
             return Ok(());
         }
@@ -344,6 +359,13 @@ impl Publishing {
             None if worst.weight == Weight::GivenUp => Stopped::GivenUp(error),
             None => Stopped::Failed(error),
         })
+    }
+
+    /// The error of a topic that the cluster does not let this client write to any more. One that records name is looked at again then, by whoever takes over.
+    fn forbidden(&self, topic: &str) -> EngineError {
+        let TargetOptions { cluster, topics, .. } = &*self.options;
+        topics.forget(topic);
+        cluster.lacks(&format!("write to the topic `{topic}`"), Right::Write, Resource::Topic(topic))
     }
 
     /// Hears of what is still on its way.
@@ -365,21 +387,4 @@ impl Publishing {
 #[expect(clippy::disallowed_methods, reason = "the thread is the publisher's own, and no task of the job waits for it")]
 fn rest() {
     std::thread::sleep(PAUSE);
-}
-
-/// A record as a message, which says already where it goes.
-pub(super) fn message_of<'a, D: IntoOpaque>(
-    mut message: BaseRecord<'a, [u8], [u8], D>,
-    records: &'a RecordBatch,
-    record: usize,
-) -> BaseRecord<'a, [u8], [u8], D> {
-    message.key = records.key(record);
-    message.payload = records.value(record);
-    // What is not above zero says nothing there.
-    message.timestamp = Some(records.timestamps()[record]).filter(|timestamp| *timestamp > 0);
-    let mut headers = records.headers_of(record).peekable();
-    if headers.peek().is_some() {
-        message.headers = Some(super::headers::headers(headers));
-    }
-    message
 }

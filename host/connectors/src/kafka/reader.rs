@@ -49,6 +49,8 @@ struct Partition {
     asked: Option<Question>,
     /// Why it is known that its leader has other records than were read.
     truncated: Option<String>,
+    /// Why nothing comes of it: the cluster does not let this client read it any more.
+    forbidden: Option<String>,
 }
 
 /// Why nothing comes of what is in a queue.
@@ -70,7 +72,8 @@ impl KafkaReader {
     fn add(&mut self, splits: Vec<SplitState>, resets: &Resets) -> Result<(), EngineError> {
         let first = self.partitions.len();
         for split in splits {
-            let mut partition = Partition { progress: Progress::new(&split)?, split, queue: None, asked: None, truncated: None };
+            let mut partition =
+                Partition { progress: Progress::new(&split)?, split, queue: None, asked: None, truncated: None, forbidden: None };
             if let Some(reset) = resets.get(&partition.split.id).filter(|_| partition.is_open()) {
                 partition.progress.go_on_at(reset.offset, reset.topic_id.clone());
             }
@@ -169,18 +172,19 @@ impl KafkaReader {
             }
         }
         loop {
-            let Partition { progress, queue, .. } = &mut self.partitions[place];
+            let Partition { progress, queue, forbidden, .. } = &mut self.partitions[place];
             let Some(of_it) = queue.as_mut() else { return Ok(out.len() > before) };
             if out.len() - before >= max_records || out.byte_len() >= POLL_BYTES {
                 return Ok(true);
             }
             let came = of_it.next(|came| match came {
                 Came::Message(message) => {
+                    *forbidden = None;
                     let taken = progress.take(&message, self.options.fields.as_ref(), metadata, out.of(place));
                     taken.map_err(|why| Stopped::Value(self.options.unreadable(&progress.spec, message.offset, &why)))
                 }
                 Came::End => {
-                    progress.is_at_end = true;
+                    (progress.is_at_end, *forbidden) = (true, None);
                     Ok(())
                 }
                 Came::Failed(error) => Err(Stopped::Cluster(error)),
@@ -279,8 +283,11 @@ impl SourceReader for KafkaReader {
     }
 
     fn trouble(&self) -> Option<String> {
-        let trouble = self.consumer.as_ref()?.context().trouble()?;
-        Some(format!("{trouble}: it is tried again ({})", self.options.cluster.brokers))
+        let told = self.consumer.as_ref()?.context();
+        let of_broker = told.trouble().map(|trouble| format!("{trouble}: it is tried again ({})", self.options.cluster.brokers));
+        let of_partition = || self.partitions.iter().find_map(|partition| partition.forbidden.clone());
+        let of_group = || told.untold().map(|why| format!("the group is not told how far the job has come: {why}"));
+        of_broker.or_else(of_partition).or_else(of_group)
     }
 
     fn hears_of_completion(&self) -> bool {

@@ -102,6 +102,11 @@ impl Security {
         self.sasl.as_ref().map(|sasl| format!("{} as the user `{}`", sasl.mechanism, sasl.username))
     }
 
+    /// The user whom the cluster knows this client as, where it says one.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.sasl.as_ref().map(|sasl| sasl.username.as_str())
+    }
+
     /// True where authorities of one's own are named.
     pub(super) fn names_ca(&self) -> bool {
         self.tls.as_ref().is_some_and(Tls::names_ca)

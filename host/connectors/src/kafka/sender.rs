@@ -2,12 +2,12 @@
 //! hands them on in their order. Meanwhile the writer has no room, and no data thread waits for the cluster.
 
 use super::client::aside;
-use super::publishing::message_of;
+use super::producers::message_of;
 use super::quarantine::Misfit;
 use super::refusals::{Weight, bytes_of, explained, now_ms, said_of};
 use super::rules::{Measured, Verdict};
 use super::target::TargetOptions;
-use super::writing::{Handed, Producer, Returned};
+use super::writing::{Handed, Producer, Returned, Returns};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -59,7 +59,8 @@ impl<'a> Way<'a> {
 impl Sender {
     /// Of a writer that begins.
     pub(super) fn new(options: Arc<TargetOptions>) -> Result<Self, EngineError> {
-        let producer = options.cluster.writer(options.quarantine_topic.is_some(), options.batch_bytes())?;
+        let returns = options.quarantine_topic.as_ref().map(|_| Returns { of_records: options.destination.fixed().is_none() });
+        let producer = options.cluster.writer(returns, options.batch_bytes())?;
         Ok(Self { options, producer, parked: Mutex::default(), is_over: AtomicBool::new(false) })
     }
 
@@ -111,11 +112,12 @@ impl Sender {
             Err(why) => return Some(Way::Aside(None, why)),
             Ok(topic) => topic,
         };
-        if !topics.has(&topic) {
-            return None;
-        }
-        if !self.producer.context().returns() {
-            return Some(Way::To(topic));
+        let why_not = topics.get(&topic)?.why_not(&topic);
+        match (why_not, self.producer.context().returns() && destination.fixed().is_none()) {
+            (Some(why), true) => return Some(Way::Aside(Some(topic), why)),
+            (Some(_), false) => return None,
+            (None, _) if !self.producer.context().returns() => return Some(Way::To(topic)),
+            (None, _) => {}
         }
         let verdict = rules.known_verdict(&topic, &Measured::of(records, record), cluster.compresses(), now_ms)?;
         Some(Way::by(topic, verdict))
@@ -128,15 +130,14 @@ impl Sender {
             Err(why) => return Ok(Way::Aside(None, why)),
             Ok(topic) => topic,
         };
-        if !self.producer.context().returns() {
-            topics.see(cluster, &topic)?;
-            return Ok(Way::To(topic));
-        }
-        if destination.fixed().is_some() {
-            topics.see(cluster, &topic)?;
-        } else if !topics.is_there(cluster, &topic)? {
-            let why = format!("the topic `{topic}` is not there");
+        let of_record = destination.fixed().is_none();
+        if !self.producer.context().returns() || !of_record {
+            topics.see(cluster, &topic, of_record)?;
+        } else if let Some(why) = topics.seen(cluster, &topic)?.why_not(&topic) {
             return Ok(Way::Aside(Some(topic), why));
+        }
+        if !self.producer.context().returns() {
+            return Ok(Way::To(topic));
         }
         let verdict = rules.verdict(cluster, &topic, &Measured::of(records, record), now_ms());
         Ok(Way::by(topic, verdict))

@@ -202,6 +202,7 @@ pub(super) fn cluster(settings: &mut Settings<'_>, base_dir: &Path) -> Result<Cl
         options: super::options::read(settings)?,
         connect_timeout: settings.duration("connect-timeout")?,
         has_answered: Arc::default(),
+        has_had_rights: Arc::default(),
     })
 }
 

@@ -4,10 +4,12 @@
 use super::client::{Cluster, Isolation, aside};
 use super::destination::{Destination, TOPIC};
 use super::known_rules::KnownRules;
+use super::known_topics::KnownTopics;
 use super::markers::Markers;
 use super::producers::BATCH_BYTES;
 use super::publishing::Publishing;
 use super::quarantine::Quarantine;
+use super::rights::Right;
 use super::session::{Session, answer_of};
 use super::trial::{Role, try_options};
 use super::writer::KafkaSink;
@@ -15,11 +17,9 @@ use crate::settings::table::{Fallback, Kind, Setting};
 use crate::settings::{Settings, SettingsError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 use weir_engine::runtime::ConnectorIo;
@@ -78,15 +78,20 @@ impl TargetOptions {
     /// Sees that the topics are there, from a thread that may wait for the cluster.
     fn seen(&self) -> Result<(), EngineError> {
         let Self { cluster, destination, topics, .. } = self;
-        destination.fixed().map_or(Ok(()), |topic| topics.see_anew(cluster, topic))
+        destination.fixed().map_or(Ok(()), |topic| topics.see_anew(cluster, topic))?;
+        self.quarantine_topic
+            .as_deref()
+            .map_or(Ok(()), |topic| cluster.may(&*cluster.asking(Isolation::Committed)?, &[(topic, Right::Write)]))
     }
 
     /// The same, makes the topic of what is set aside where there is to be one, and asks what they take.
     fn prepared(&self) -> Result<(), EngineError> {
+        self.topics.forget_all();
         self.seen()?;
         if let Some(topic) = &self.quarantine_topic {
             Quarantine::see_topic(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, topic)?;
         }
+        self.cluster.has_rights();
         self.learn_rules();
         Ok(())
     }
@@ -112,7 +117,14 @@ impl TargetOptions {
     /// Sees that the topics are there, for a sink whose output is published.
     fn seen_with_markers(&self) -> Result<(), EngineError> {
         self.seen()?;
-        Markers::look_at_topic(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, &self.marker_topic).map(|_| ())
+        let client = self.cluster.asking(Isolation::Committed)?;
+        self.cluster.may(&client, &self.of_markers())?;
+        Markers::look_at_topic(&self.cluster, &client, &self.marker_topic).map(|_| ())
+    }
+
+    /// What has to be done with the topic of markers.
+    pub(super) fn of_markers(&self) -> [(&str, Right); 2] {
+        [(&self.marker_topic, Right::Read), (&self.marker_topic, Right::Write)]
     }
 
     /// Topics that no record may name.
@@ -137,51 +149,6 @@ pub(super) async fn look(options: &Arc<TargetOptions>) -> Result<(), EngineError
 /// Gets the topics ready of a sink that writes at once.
 pub(super) async fn prepare(options: &Arc<TargetOptions>) -> Result<(), EngineError> {
     looked(options, TargetOptions::prepared).await
-}
-
-/// Topics that have been seen to be there: a producer that asks for one that is not may make it.
-#[derive(Default)]
-pub(super) struct KnownTopics(Mutex<BTreeSet<String>>);
-
-impl KnownTopics {
-    /// True of a topic that has been seen to be there.
-    pub(super) fn has(&self, topic: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(topic)
-    }
-
-    /// Sees that a topic is there, where it has not been seen yet.
-    pub(super) fn see(&self, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
-        if self.has(topic) { Ok(()) } else { self.see_anew(cluster, topic) }
-    }
-
-    /// Sees that a topic is there.
-    pub(super) fn see_anew(&self, cluster: &Cluster, topic: &str) -> Result<(), EngineError> {
-        match self.look(cluster, topic)? {
-            true => Ok(()),
-            false => {
-                let missing = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
-                Err(cluster.failed(&looking(topic), &missing, None))
-            }
-        }
-    }
-
-    /// Whether a topic is there. It asks the cluster, and waits for the answer, unless it has been seen.
-    pub(super) fn is_there(&self, cluster: &Cluster, topic: &str) -> Result<bool, EngineError> {
-        Ok(self.has(topic) || self.look(cluster, topic)?)
-    }
-
-    fn look(&self, cluster: &Cluster, topic: &str) -> Result<bool, EngineError> {
-        let client = cluster.asking(Isolation::Committed)?;
-        let is_there = cluster.partitions(&client, topic, &looking(topic))?.is_some();
-        if is_there {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
-        }
-        Ok(is_there)
-    }
-}
-
-fn looking(topic: &str) -> String {
-    format!("look for the topic `{topic}`")
 }
 
 /// Makes the sink of its settings.

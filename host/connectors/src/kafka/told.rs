@@ -30,7 +30,10 @@ impl Producing {
 
     /// A transaction of these records begins: what became of the one before is no matter of its.
     pub(super) fn begin(&self, records: Option<&RecordBatch>) {
-        self.told.news().refusal = None;
+        {
+            let mut news = self.told.news();
+            (news.refusal, news.forbidden) = (None, None);
+        }
         *self.times.lock().unwrap_or_else(PoisonError::into_inner) =
             records.map(|records| records.timestamps().to_vec()).unwrap_or_default();
         *self.refusals() = Refusals::default();
@@ -84,6 +87,10 @@ pub(super) enum Refusal {
 struct News {
     /// How a broker has refused the client, the last time that one has.
     refusal: Option<Refusal>,
+    /// A topic that could not become part of the transaction for want of a right to it.
+    forbidden: Option<String>,
+    /// Why the group was not told how far the job has come, the last time that it was to be.
+    untold: Option<String>,
     /// Whether it is time to look for other credentials than those that were refused.
     may_look: bool,
     /// Why a broker is not reached, or what else does not go as it should.
@@ -114,6 +121,21 @@ impl Told {
         self.news().refusal.clone()
     }
 
+    /// A topic that could not become part of the transaction for want of a right to it.
+    pub(super) fn forbidden(&self) -> Option<String> {
+        self.news().forbidden.clone()
+    }
+
+    /// The group cannot be told how far the job has come, because of this; `None`: it has been.
+    pub(super) fn group_is_told(&self, why_not: Option<String>) {
+        self.news().untold = why_not;
+    }
+
+    /// Why the group was not told how far the job has come, the last time that it was to be.
+    pub(super) fn untold(&self) -> Option<String> {
+        self.news().untold.clone()
+    }
+
     fn news(&self) -> MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,6 +162,10 @@ impl ClientContext for Told {
         if facility == "FAIL" {
             let why = message.split_once("]: ").map_or(message, |(_, why)| why);
             self.news().trouble = Some(lasting(why).to_owned());
+        }
+        // Which topic it is stands here alone, in quotes.
+        if facility == "ADDPARTS" && message.contains("uthorization failed") {
+            self.news().forbidden = message.split('"').nth(1).map(str::to_owned);
         }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => tracing::warn!("kafka: {message}"),
@@ -195,8 +221,9 @@ impl Refusal {
 
 impl ConsumerContext for Told {
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
+        if let Err(error) = &result {
             tracing::warn!("kafka: the group was not told how far the job has come: {error}");
         }
+        self.group_is_told(result.err().map(|error| error.to_string()));
     }
 }

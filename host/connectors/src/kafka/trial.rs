@@ -84,6 +84,7 @@ mod tests {
             options,
             connect_timeout: Duration::from_secs(1),
             has_answered: Arc::default(),
+            has_had_rights: Arc::default(),
         };
         let given = serde_json::json!({ "options": { written: "x" } });
         let error = try_options(&cluster, role, given.as_object().expect("a table")).err()?;

@@ -4,6 +4,7 @@ use super::client::Cluster;
 use super::deliveries::Deliveries;
 use super::quarantine::Misfit;
 use super::refusals::{Weight, bytes_of, explained, is_of_time, now_ms, said_of, suspicion};
+use super::rights::{Resource, Right};
 use super::told::Told;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -21,7 +22,15 @@ pub(super) struct Writing {
     pub told: Told,
     deliveries: Mutex<Deliveries>,
     /// Absent where a message that is refused fails the writer.
-    returned: Option<Mutex<Vec<Returned>>>,
+    returns: Option<Returns>,
+    returned: Mutex<Vec<Returned>>,
+}
+
+/// Which messages come back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Returns {
+    /// Records name their topics: those that this client may not write to come back as well.
+    pub of_records: bool,
 }
 
 /// A message that was handed over.
@@ -45,8 +54,8 @@ pub(super) struct Returned {
 
 impl Writing {
     /// Of a producer for this cluster. `returns`: what is refused comes back.
-    pub(super) fn new(cluster: Cluster, told: Told, returns: bool) -> Self {
-        Self { cluster, told, deliveries: Mutex::default(), returned: returns.then(Mutex::default) }
+    pub(super) fn new(cluster: Cluster, told: Told, returns: Option<Returns>) -> Self {
+        Self { cluster, told, deliveries: Mutex::default(), returns, returned: Mutex::default() }
     }
 
     /// What is not acknowledged yet.
@@ -56,25 +65,24 @@ impl Writing {
 
     /// True where what is refused comes back.
     pub(super) fn returns(&self) -> bool {
-        self.returned.is_some()
+        self.returns.is_some()
     }
 
     /// This one comes back.
     pub(super) fn give_back(&self, returned: Returned) {
-        let all = self.returned.as_ref().expect("where nothing comes back, nothing is given back");
-        all.lock().unwrap_or_else(PoisonError::into_inner).push(returned);
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(returned);
     }
 
     /// Those that have come back.
     pub(super) fn take_returned(&self) -> Vec<Returned> {
-        let all = self.returned.as_ref().map(|returned| returned.lock().unwrap_or_else(PoisonError::into_inner));
-        all.map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
+        std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn refused(&self, error: &KafkaError, message: &BorrowedMessage<'_>, handed: Handed) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
         let weight = Weight::of(code);
-        if self.returns() && matches!(weight, Weight::Beside | Weight::AtFault) {
+        let is_forbidden = code == RDKafkaErrorCode::TopicAuthorizationFailed && self.returns.is_some_and(|returns| returns.of_records);
+        if is_forbidden || self.returns() && matches!(weight, Weight::Beside | Weight::AtFault) {
             let message = Misfit { time: handed.time, ..message.into() };
             return self.give_back(Returned { message, handed, code: Some(code) });
         }
@@ -99,7 +107,13 @@ impl ClientContext for Writing {
 
     /// With what it has, it is refused: the next attempt reads what there is by then.
     fn error(&self, error: KafkaError, reason: &str) {
+        let is_fatal = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::ClusterAuthorizationFailed));
         self.told.error(error, reason);
+        // It goes with the right to write to any topic at brokers since 2.8.
+        if is_fatal && reason.contains("luster authorization failed") {
+            let lacks = || self.cluster.lacks("write in order and once", Right::IdempotentWrite, Resource::Cluster);
+            self.deliveries().fail((Weight::Passing, u64::MAX), lacks);
+        }
         if let Some(refusal) = self.told.refusal() {
             let attempted = format!("write to the Kafka cluster at {}", self.cluster.brokers);
             self.deliveries().fail((Weight::Passing, 0), || self.cluster.refused(&attempted, &refusal));

@@ -5,6 +5,7 @@ use super::{KafkaReader, Partition};
 use crate::kafka::lost::{Found, Question};
 use crate::kafka::partition::PartitionSpec;
 use crate::kafka::queue::PartitionQueue;
+use crate::kafka::rights::{Resource, Right};
 use crate::kafka::settings::OnReset;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -14,13 +15,25 @@ use weir_engine::{EngineError, ErrorKind};
 impl KafkaReader {
     /// An error of no partition: librdkafka tries again by itself, unless nothing can come of that. A client that is refused goes on with what it has been given, and waits.
     pub(super) fn trouble(&mut self, error: &KafkaError) -> Result<(), EngineError> {
-        use RDKafkaErrorCode::{Authentication, SSL, SaslAuthenticationFailed, TopicAuthorizationFailed};
+        use RDKafkaErrorCode::{Authentication, GroupAuthorizationFailed, SSL, SaslAuthenticationFailed, TopicAuthorizationFailed};
         match error.rdkafka_error_code() {
             Some(Authentication | SSL | SaslAuthenticationFailed) => {
                 self.warn_once(self.failed("read", error).to_string());
                 Ok(())
             }
-            Some(TopicAuthorizationFailed) => Err(self.failed("read", error)),
+            Some(GroupAuthorizationFailed) => {
+                if let (Some(group), Some(consumer)) = (&self.options.group, &self.consumer) {
+                    let lacks = self.options.cluster.lacks("tell the group how far the job has come", Right::Read, Resource::Group(group));
+                    consumer.context().group_is_told(Some(lacks.to_string()));
+                    self.warn_once(lacks.to_string());
+                }
+                Ok(())
+            }
+            // It was there when the attempt began, and may come back.
+            Some(TopicAuthorizationFailed) => {
+                self.warn_once(self.failed("read", error).to_string());
+                Ok(())
+            }
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(self.failed("read", error)),
             _ => Ok(()),
         }
@@ -38,13 +51,21 @@ impl KafkaReader {
     pub(super) fn interrupted(&mut self, place: usize, error: &KafkaError) -> Result<(), EngineError> {
         use RDKafkaErrorCode::{
             AutoOffsetReset, BadCompression, BadMessage, InvalidMessage, InvalidMessageSize, NotImplemented, OffsetOutOfRange,
-            UnknownPartition, UnknownTopic, UnknownTopicOrPartition, UnsupportedCompressionType,
+            TopicAuthorizationFailed, UnknownPartition, UnknownTopic, UnknownTopicOrPartition, UnsupportedCompressionType,
         };
         let PartitionSpec { topic, partition, .. } = self.partitions[place].progress.spec.clone();
         let from = self.partitions[place].progress.position.offset;
         match error.rdkafka_error_code() {
             Some(AutoOffsetReset | OffsetOutOfRange) => {
                 self.ask(place);
+                Ok(())
+            }
+            // librdkafka asks on, and begins again where the right is given back.
+            Some(TopicAuthorizationFailed) => {
+                let attempted = format!("read `{topic}`, partition {partition},");
+                let lacks = self.options.cluster.lacks(&attempted, Right::Read, Resource::Topic(&topic)).to_string();
+                self.partitions[place].forbidden = Some(lacks.clone());
+                self.warn_once(lacks);
                 Ok(())
             }
             Some(UnknownTopicOrPartition | UnknownTopic | UnknownPartition) => {
