@@ -1,4 +1,4 @@
-//! What is lost beneath a job that runs: the log of a partition, whose leader has others than the records that were read, and the topic of the markers.
+//! What is lost beneath a job that runs: the log of a partition, whose leader has others than the records that were read, and the topics of a sink.
 
 use super::{bench, passing, values, wait_for};
 use serde_json::json;
@@ -34,21 +34,23 @@ fn a_log_that_was_cut_off_and_has_grown_again_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_marker_topic_that_is_made_anew_beneath_a_job_ends_it() {
+fn a_topic_of_a_sink_that_is_made_anew_beneath_a_job_ends_it() {
     let Some(server) = KafkaServer::in_use() else { return };
-    let (topic, output) = (server.topic(1), server.topic(1));
-    let bench = bench(passing(&server, &format!("[\"{topic}\"]"), &output, ""));
-    server.produce(&topic, &[json!({ "value": "v" })]);
-    let mut process = bench.start("run job.toml");
-    wait_for(&server, &mut process, &output, 1);
-    let markers = format!("{output}-markers");
-    server.client(&json!({ "do": "delete", "topics": [markers] }));
-    server.client(&json!({ "do": "create", "topic": markers, "partitions": 1, "cleanup.policy": "compact" }));
-    // Each of these brings a chunk, and it is looked at no more than once a second.
-    let runs = process.runs_until("its end", || {
+    for (is_of_markers, said) in [(true, "--republish"), (false, "what was published to it is gone")] {
+        let (topic, output) = (server.topic(1), server.topic(1));
+        let bench = bench(passing(&server, &format!("[\"{topic}\"]"), &output, ""));
         server.produce(&topic, &[json!({ "value": "v" })]);
-        false
-    });
-    assert!(!runs);
-    process.ended().assert(1, &["--republish"]);
+        let mut process = bench.start("run job.toml");
+        wait_for(&server, &mut process, &output, 1);
+        let (name, policy) = if is_of_markers { (format!("{output}-markers"), "compact") } else { (output, "delete") };
+        server.client(&json!({ "do": "delete", "topics": [name] }));
+        server.client(&json!({ "do": "create", "topic": name, "partitions": 1, "cleanup.policy": policy }));
+        // Each of these brings a chunk, and it is looked at no more than once a second.
+        let runs = process.runs_until("its end", || {
+            server.produce(&topic, &[json!({ "value": "v" })]);
+            false
+        });
+        assert!(!runs);
+        process.ended().assert(1, &[&format!("`{name}`"), said]);
+    }
 }

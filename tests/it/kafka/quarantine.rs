@@ -141,6 +141,20 @@ fn a_topic_for_what_is_set_aside_is_none_of_the_others() {
     }
 }
 
+#[test]
+fn a_topic_that_would_not_keep_what_is_set_aside_is_refused() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    for delivery in DELIVERIES {
+        let (topic, output) = (server.topic(1), server.topic(1));
+        server.produce(&topic, &[json!({ "key": "k", "value": "v" })]);
+        server.client(&json!({ "do": "create", "topic": format!("{output}-aside"), "partitions": 1, "cleanup.policy": "compact" }));
+        let bench = bench(setting_aside(&server, &topic, &output, &format!("\"{output}\""), delivery));
+        let parts = [&*format!("the quarantine topic `{output}-aside`"), "is compacted", "set its `cleanup.policy` to `delete`"];
+        bench.run("check job.toml").assert(2, &parts);
+        bench.run("run job.toml").assert(1, &parts);
+    }
+}
+
 /// Of a batch with several bad messages the broker says which they are, of one with a single one it says the same of all: where both are refused together, nobody is set
 /// aside for what is said of another batch.
 #[test]

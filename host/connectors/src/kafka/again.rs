@@ -25,20 +25,22 @@ pub(super) struct Again {
     options: Arc<TargetOptions>,
     producer: BaseProducer<Producing>,
     quarantine: Quarantine,
+    /// Of the writer's records these have been counted.
+    counted: u64,
 }
 
 impl Again {
     /// For the first that come back: where they are to be set aside, there is a topic for that.
     pub(super) fn begin(options: Arc<TargetOptions>, topic: &str) -> Result<Self, EngineError> {
         Quarantine::see_topic(&options.cluster, &*options.cluster.asking(Isolation::Committed)?, topic)?;
-        let quarantine = Quarantine::new(&options.cluster, topic, &options.rules.get(topic));
+        let quarantine = Quarantine::new(&options.cluster, topic, &options.rules.get(topic), options.counts.clone());
         let producer = options.cluster.second_writer(options.batch_bytes())?;
-        Ok(Self { options, producer, quarantine })
+        Ok(Self { options, producer, quarantine, counted: 0 })
     }
 
     /// Writes or sets aside each of these, of so many that there have been; false where `is_over` says before that nobody waits for it.
     pub(super) fn deal(&mut self, returned: &[Returned], seen: u64, is_over: &dyn Fn() -> bool) -> Result<bool, EngineError> {
-        self.quarantine.saw(seen);
+        self.options.counts.saw(seen - std::mem::replace(&mut self.counted, seen));
         let mut sorting = Sorting::default();
         for (place, returned) in returned.iter().enumerate().filter(|(_, returned)| returned.code.is_none()) {
             sorting.is_at_fault(place, returned.message.why.clone());

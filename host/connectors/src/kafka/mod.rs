@@ -31,7 +31,7 @@ mod reader;
 mod refusals;
 mod rights;
 mod rules;
-mod same_topic;
+mod same_topics;
 mod security;
 mod sender;
 mod session;

@@ -9,7 +9,7 @@ use super::quarantine::{Misfit, Quarantine};
 use super::refusals::{NO_RECORD, Weight, bytes_of, explained, now_ms, said_of, suspicion};
 use super::rights::{Resource, Right};
 use super::rules::{Measured, Verdict};
-use super::same_topic::SameTopic;
+use super::same_topics::SameTopics;
 use super::sorting::Sorting;
 use super::target::TargetOptions;
 use super::told::Producing;
@@ -43,7 +43,7 @@ pub(super) struct Publishing {
     markers: Markers,
     /// Absent where a record that is not taken fails the job.
     quarantine: Option<Quarantine>,
-    same_topic: SameTopic,
+    same_topics: SameTopics,
 }
 
 /// Why a transaction has not come about.
@@ -83,7 +83,7 @@ impl Publishing {
         Markers::make_topic(cluster, &client, &options.marker_topic)?;
         options.quarantine_topic.as_deref().map_or(Ok(()), |topic| Quarantine::see_topic(cluster, &client, topic))?;
         options.quarantine_topic.as_deref().map_or(Ok(()), |topic| cluster.may(&client, &[(topic, Right::Write)]))?;
-        options.learn_rules();
+        options.learn_rules()?;
         let batch_bytes = options.batch_bytes();
         let producer = cluster.producer(transactional_id, TRANSACTION_TIMEOUT, batch_bytes)?;
         let failed = |attempted: &str, error: &KafkaError| match error.rdkafka_error_code() {
@@ -92,13 +92,16 @@ impl Publishing {
             }
             _ => explained(cluster, attempted, error, &producer.context().told),
         };
-        let quarantine = options.quarantine_topic.as_deref().map(|topic| Quarantine::new(cluster, topic, &options.rules.get(topic)));
+        let quarantine = options
+            .quarantine_topic
+            .as_deref()
+            .map(|topic| Quarantine::new(cluster, topic, &options.rules.get(topic), options.counts.clone()));
         producer.init_transactions(ANSWER).map_err(|error| failed("take over", &error))?;
         // The id first: where the topic is made anew in between, it is another one than the markers are of.
-        let same_topic = SameTopic::of(cluster, &client, &options.marker_topic);
+        let same_topics = SameTopics::of(&options, &client);
         let markers = Markers::read(cluster, &client, &options.marker_topic)?;
         cluster.has_rights();
-        Ok(Self { options: options.clone(), producer, batch_bytes, markers, quarantine, same_topic })
+        Ok(Self { options: options.clone(), producer, batch_bytes, markers, quarantine, same_topics })
     }
 
     /// The marker under a key.
@@ -108,7 +111,7 @@ impl Publishing {
 
     /// One transaction: records, if any, and the marker behind them. Where some of them are set aside it may take several tries.
     pub(super) fn transact(&mut self, records: Option<RecordBatch>, key: MarkerKey, marker: Marker) -> Result<(), EngineError> {
-        self.same_topic.see(&self.options.cluster, self.producer.client().native_ptr())?;
+        self.same_topics.see(&self.options, self.producer.client().native_ptr())?;
         let of_chunk =
             Chunk { records: records.as_ref(), key: &key, marker: &marker, sorting: Sorting::default(), useless: BTreeMap::new() };
         self.publish(of_chunk).inspect_err(|error| {
@@ -158,10 +161,10 @@ impl Publishing {
     }
 
     /// Counts what a transaction has, which is committed.
-    fn published(&mut self, chunk: &Chunk<'_>) {
+    fn published(&self, chunk: &Chunk<'_>) {
         let (records, faults) = (chunk.records.map_or(0, RecordBatch::len), chunk.sorting.faults());
         let why = faults.last_key_value().map(|(_, why)| why.as_str());
-        if let Some(quarantine) = &mut self.quarantine {
+        if let Some(quarantine) = &self.quarantine {
             quarantine.has_found(chunk.sorting.refusals());
             quarantine.count(records, faults.len(), why);
         }
@@ -175,7 +178,7 @@ impl Publishing {
         let TargetOptions { rules, .. } = &*self.options;
         rules.doubt();
         if !rules.knows(self.options.known_topics()) {
-            self.options.learn_rules();
+            self.options.learn_rules()?;
         }
         match self.options.batch_bytes() < self.batch_bytes {
             true => Err(EngineError::new(ErrorKind::Retry, format!("smaller batches are made from now on: {error}"))),

@@ -7,11 +7,13 @@ use super::rules::TopicRules;
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use rdkafka::util::IntoOpaque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use weir_engine::checkpoint::Marker;
 use weir_engine::element::NO_TIMESTAMP;
 use weir_engine::{EngineError, ErrorKind, RecordBatch};
 
-/// So many records a publisher or a writer sets aside at most.
+/// So many records a sink sets aside at most.
 const MOST: u64 = 1_000;
 /// Once it has seen so many records, one in a hundred is the most.
 const SEEN: u64 = 10_000;
@@ -28,8 +30,26 @@ pub(super) struct Quarantine {
     pub topic: String,
     /// How many bytes of key, value and headers a record may have for them to be kept.
     room: usize,
-    seen: u64,
-    set_aside: u64,
+    counts: Arc<Counts>,
+}
+
+/// How many records a sink has had and how many of them were set aside, since the process began: whoever publishes or writes anew goes on counting.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    seen: AtomicU64,
+    set_aside: AtomicU64,
+}
+
+impl Counts {
+    /// Both, with so many more.
+    fn with(&self, records: usize, faults: usize) -> (u64, u64) {
+        (self.seen.load(Ordering::Relaxed) + records as u64, self.set_aside.load(Ordering::Relaxed) + faults as u64)
+    }
+
+    /// So many more have been had.
+    pub(super) fn saw(&self, records: u64) {
+        self.seen.fetch_add(records, Ordering::Relaxed);
+    }
 }
 
 /// A record that is set aside.
@@ -59,9 +79,9 @@ impl Quarantine {
     }
 
     /// Into this topic, which is there and has these rules.
-    pub(super) fn new(cluster: &Cluster, topic: &str, rules: &TopicRules) -> Self {
+    pub(super) fn new(cluster: &Cluster, topic: &str, rules: &TopicRules, counts: Arc<Counts>) -> Self {
         let most = cluster.message_bytes_max().min(MESSAGE_BYTES).min(rules.batch_bytes_max.unwrap_or(MESSAGE_BYTES));
-        Self { topic: topic.to_owned(), room: most.saturating_sub(SAID_BYTES), seen: 0, set_aside: 0 }
+        Self { topic: topic.to_owned(), room: most.saturating_sub(SAID_BYTES), counts }
     }
 
     /// The cluster has refused so many records, and which are at fault is not known.
@@ -78,7 +98,7 @@ impl Quarantine {
 
     /// Counts records of which so many are to be set aside, the last one because of `why`. An error where these are no exceptions any more.
     pub(super) fn admit(&self, records: usize, faults: usize, why: &str) -> Result<(), EngineError> {
-        let (seen, set_aside) = (self.seen + records as u64, self.set_aside + faults as u64);
+        let (seen, set_aside) = self.counts.with(records, faults);
         if faults == 0 || set_aside <= MOST && (seen < SEEN || set_aside * 100 <= seen) {
             return Ok(());
         }
@@ -92,17 +112,13 @@ impl Quarantine {
     }
 
     /// These are written.
-    pub(super) fn count(&mut self, records: usize, faults: usize, why: Option<&str>) {
-        self.seen += records as u64;
-        self.set_aside += faults as u64;
+    pub(super) fn count(&self, records: usize, faults: usize, why: Option<&str>) {
+        self.counts.saw(records as u64);
+        self.counts.set_aside.fetch_add(faults as u64, Ordering::Relaxed);
         if let Some(why) = why {
-            tracing::warn!(topic = %self.topic, set_aside = faults, set_aside_total = self.set_aside, %why, "records set aside");
+            let (_, set_aside_total) = self.counts.with(0, 0);
+            tracing::warn!(topic = %self.topic, set_aside = faults, set_aside_total, %why, "records set aside");
         }
-    }
-
-    /// So many records have been seen altogether.
-    pub(super) fn saw(&mut self, seen: u64) {
-        self.seen = seen;
     }
 
     /// The message of a record that is set aside.
@@ -225,11 +241,19 @@ mod tests {
 
     #[test]
     fn many_are_no_exceptions() {
-        let quarantine = |seen, set_aside| Quarantine { topic: "aside".into(), room: 0, seen, set_aside };
+        let quarantine = |seen, set_aside| {
+            let counts = Counts { seen: AtomicU64::new(seen), set_aside: AtomicU64::new(set_aside) };
+            Quarantine { topic: "aside".into(), room: 0, counts: Arc::new(counts) }
+        };
         assert!(quarantine(0, 0).admit(100, 100, "x").is_ok(), "it is early");
         assert!(quarantine(9_990, 50).admit(10, 50, "x").is_ok());
         assert!(quarantine(9_990, 51).admit(10, 50, "x").unwrap_err().to_string().contains("101 of 10000 records"));
         assert!(quarantine(1_000_000, 1_000).admit(10, 1, "x").is_err());
         assert!(quarantine(20_000, 900).admit(10, 0, "").is_ok(), "nothing more is set aside");
+        // Who comes behind goes on counting.
+        let first = quarantine(0, 0);
+        first.count(2_000, 990, Some("x"));
+        let second = Quarantine { topic: "aside".into(), room: 0, counts: first.counts.clone() };
+        assert!(second.admit(100, 10, "x").is_ok() && second.admit(100, 11, "x").is_err());
     }
 }

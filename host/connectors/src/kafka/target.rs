@@ -8,7 +8,7 @@ use super::known_topics::KnownTopics;
 use super::markers::Markers;
 use super::producers::BATCH_BYTES;
 use super::publishing::Publishing;
-use super::quarantine::Quarantine;
+use super::quarantine::{Counts, Quarantine};
 use super::rights::Right;
 use super::session::{Session, answer_of};
 use super::trial::{Role, try_options};
@@ -19,11 +19,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use weir_engine::outbox::{ChunkBounds, OutboxOwner, OutboxSession, OutboxSink, OutboxTarget};
 use weir_engine::runtime::ConnectorIo;
-use weir_engine::{EngineError, RecordBatch, Sink};
+use weir_engine::{EngineError, ErrorKind, RecordBatch, Sink};
 
 /// As they stand in the job file.
 pub(crate) const SINK_SETTINGS: &[Setting] = &[
@@ -72,19 +72,24 @@ pub(super) struct TargetOptions {
     pub topics: KnownTopics,
     /// What they take.
     pub rules: KnownRules,
+    /// How much has been set aside in this process.
+    pub counts: Arc<Counts>,
+    /// The id of the topic that all records go to, as this process has seen it first.
+    pub output_id: OnceLock<String>,
 }
 
 impl TargetOptions {
-    /// Sees that the topics are there, from a thread that may wait for the cluster.
+    /// Sees that the topics are there and asks what they take, from a thread that may wait for the cluster.
     fn seen(&self) -> Result<(), EngineError> {
         let Self { cluster, destination, topics, .. } = self;
         destination.fixed().map_or(Ok(()), |topic| topics.see_anew(cluster, topic))?;
         self.quarantine_topic
             .as_deref()
-            .map_or(Ok(()), |topic| cluster.may(&*cluster.asking(Isolation::Committed)?, &[(topic, Right::Write)]))
+            .map_or(Ok(()), |topic| cluster.may(&*cluster.asking(Isolation::Committed)?, &[(topic, Right::Write)]))?;
+        self.learn_rules()
     }
 
-    /// The same, makes the topic of what is set aside where there is to be one, and asks what they take.
+    /// The same, and makes the topic of what is set aside where there is to be one.
     fn prepared(&self) -> Result<(), EngineError> {
         self.topics.forget_all();
         self.seen()?;
@@ -92,7 +97,6 @@ impl TargetOptions {
             Quarantine::see_topic(&self.cluster, &*self.cluster.asking(Isolation::Committed)?, topic)?;
         }
         self.cluster.has_rights();
-        self.learn_rules();
         Ok(())
     }
 
@@ -101,11 +105,22 @@ impl TargetOptions {
         self.destination.fixed().into_iter().chain(self.quarantine_topic.as_deref())
     }
 
-    /// Asks what the topics take that are there by now, from a thread that may wait for the cluster.
-    pub(super) fn learn_rules(&self) {
+    /// Asks what the topics take that are there by now, from a thread that may wait for the cluster. Fails where that of what is set aside would not keep it.
+    pub(super) fn learn_rules(&self) -> Result<(), EngineError> {
         let topics: Vec<&str> = self.known_topics().collect();
         if !topics.is_empty() {
             self.rules.learn(&self.cluster, &topics);
+        }
+        match self.quarantine_topic.as_deref().filter(|topic| self.rules.get(topic).wants_keys) {
+            None => Ok(()),
+            Some(topic) => {
+                let message = format!(
+                    "the quarantine topic `{topic}` of the Kafka cluster at {} is compacted: it would take nothing without a key, and keep the newest of each",
+                    self.cluster.brokers
+                );
+                let hint = "set its `cleanup.policy` to `delete`, or name another by `quarantine-topic`";
+                Err(EngineError::new(ErrorKind::FixInput, message).with_hint(hint))
+            }
         }
     }
 
@@ -177,7 +192,17 @@ pub(crate) fn sink(given: &Map<String, Value>, base_dir: &Path) -> crate::Built<
         quarantine_topic(&mut settings, [destination.fixed(), Some(&marker_topic).filter(|_| is_exact).map(String::as_str)])?;
     try_options(&cluster, if is_exact { Role::Transacts } else { Role::Writes }, given)?;
     let (topics, rules) = (KnownTopics::default(), KnownRules::default());
-    let options = Arc::new(TargetOptions { cluster, destination, marker_topic, quarantine_topic, max_unpublished, topics, rules });
+    let options = Arc::new(TargetOptions {
+        cluster,
+        destination,
+        marker_topic,
+        quarantine_topic,
+        max_unpublished,
+        topics,
+        rules,
+        counts: Arc::default(),
+        output_id: OnceLock::new(),
+    });
     let sink: Arc<dyn Sink> = match is_exact {
         true => Arc::new(OutboxSink::new(Arc::new(KafkaTarget { options }))),
         false => Arc::new(KafkaSink { options }),
