@@ -17,6 +17,7 @@ if [ "$PORT" = 9092 ] && docker info >/dev/null 2>&1; then
     end() { compose rm --stop --force kafka >/dev/null 2>&1; }
     kafka() { tool=$1; shift; compose exec -T kafka "/opt/kafka/bin/kafka-$tool.sh" --bootstrap-server "$BROKERS" "$@"; }
     trap end EXIT
+    trap 'exit 130' INT TERM
     say "starting a broker in Docker"
     compose up --detach --wait kafka
 else
@@ -77,13 +78,19 @@ for topic in flights delays; do
     kafka topics --create --if-not-exists --topic "$topic" --partitions 4
 done
 
+# The server is a new one: what was kept of a run with the one before says nothing of it.
+for job in flights-to-kafka flight-delays-kafka; do
+    rm -rf "plugins/flight-delays/.weir/$job"
+done
+
 say "filling flights"
 "$WEIR" run --fresh plugins/flight-delays/kafka-fill.toml
 say "flights -> count and total of every aircraft -> delays"
 "$WEIR" run --fresh plugins/flight-delays/kafka.toml
 say "the last of delays, as Kafka's own consumer reads what is committed"
+# It waits for more until its time is up, and calls that a failure.
 kafka console-consumer --topic delays --from-beginning --timeout-ms 5000 --formatter-property print.key=true --formatter-property "key.separator=  " \
-    --consumer-property isolation.level=read_committed >"${TMPDIR:-/tmp}/delays.$$" || true
+    --command-property isolation.level=read_committed >"${TMPDIR:-/tmp}/delays.$$" || grep -q tailnum "${TMPDIR:-/tmp}/delays.$$"
 tail -n 5 "${TMPDIR:-/tmp}/delays.$$"
 echo "$(grep -c tailnum "${TMPDIR:-/tmp}/delays.$$") messages in delays"
 rm "${TMPDIR:-/tmp}/delays.$$"

@@ -61,6 +61,9 @@ fi
 cargo build --quiet --release --target wasm32-unknown-unknown -p flight-delays
 psql -qc 'CREATE TABLE IF NOT EXISTS delays (tailnum text PRIMARY KEY, flights int8, total_delay int8); TRUNCATE delays'
 
+# The server is a new one: what was kept of a run with the one before says nothing of it.
+rm -rf plugins/flight-delays/.weir/flight-delays-postgres
+
 say "flights -> count and total of every aircraft -> the table delays"
 "$WEIR" run --fresh plugins/flight-delays/postgres.toml
 say "the aircraft that flew most, as psql reads them"

@@ -17,6 +17,9 @@ use steps::{PARALLELISM, SINK_STEP, SOURCE_STEP};
 use table::{Fallback, Kind, Setting};
 use weir_secrets::SecretError;
 
+/// Values of choices that are to come.
+const LATER: [(&str, &str); 2] = [("format", "avro"), ("format", "parquet")];
+
 /// A setting that cannot be used as it stands in the job file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -86,6 +89,11 @@ impl<'a> Settings<'a> {
         if path.is_empty() {
             return Err(SettingsError::at(name, format!("`{name}` of {} is empty", self.owner)));
         }
+        // It would be a folder of that name.
+        if let Some((scheme, _)) = path.split_once("://") {
+            let message = format!("`{name}` of {} on `{scheme}:` is not built yet", self.owner);
+            return Err(SettingsError::at(name, message).with_hint("name a file or a folder of this machine"));
+        }
         Ok(path)
     }
 
@@ -112,6 +120,10 @@ impl<'a> Settings<'a> {
         let Kind::Choice(known) = self.setting(name).kind else { panic!("`{name}` is no choice") };
         assert!(choices.iter().map(|(word, _)| word).eq(known), "`{name}` is read as another choice than its table says");
         let words = known.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        if let Some(later) = self.given.get(name).and_then(Value::as_str).filter(|given| LATER.contains(&(name, given))) {
+            let message = format!("`{name} = \"{later}\"` of {} is not built yet", self.owner);
+            return Err(SettingsError::at(name, message).with_hint(format!("it is one of {words}")));
+        }
         let pick = |value: &Value| choices.iter().find(|(word, _)| value == word).map(|(_, choice)| *choice);
         let given = self.read(name, &format!("one of {words}"), pick)?;
         Ok(given.unwrap_or_else(|| pick(&self.default(name)).expect("the default is one of them")))
@@ -269,6 +281,26 @@ mod tests {
         assert_eq!((field.as_str(), hint.as_deref()), ("pth", Some("did you mean `path`?")));
         assert_eq!(said, "the source `file` has no setting `pth`, and needs `path`");
         assert_eq!(refused(json!({ "format": "x", "elsewhere": "y" })), ("path".into(), "the source `file` needs `path`".into(), None));
+    }
+
+    #[test]
+    fn what_is_to_come_is_refused_by_name() {
+        const WRITES: &[Setting] = &[
+            Setting::new("path", Kind::Path, Fallback::Required("\"x\""), ""),
+            Setting::new("format", Kind::Choice(&["lines"]), Fallback::Value("lines"), ""),
+        ];
+        let refused = |said: Value| {
+            let given = map(said);
+            let mut settings = Settings::of_sink("file", WRITES, &given);
+            settings.path("path").and_then(|_| settings.choice("format", &[("lines", ())])).expect_err("it is not there").to_string()
+        };
+        for scheme in ["s3", "gs", "https"] {
+            let said = refused(json!({ "path": format!("{scheme}://bucket/out") }));
+            assert_eq!(said, format!("`path` of the sink `file` on `{scheme}:` is not built yet"));
+        }
+        assert_eq!(refused(json!({ "path": "x", "format": "parquet" })), "`format = \"parquet\"` of the sink `file` is not built yet");
+        assert_eq!(refused(json!({ "path": "x", "format": "avro" })), "`format = \"avro\"` of the sink `file` is not built yet");
+        assert!(!refused(json!({ "path": "x", "format": "lnes" })).contains("not built yet"));
     }
 
     #[test]

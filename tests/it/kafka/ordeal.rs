@@ -29,7 +29,7 @@ impl Target for Broker<'_> {
         counted(self.server, &self.output, 0)
     }
 
-    /// As long as weir says: `host/docs/connectors.md`.
+    /// As long as weir says: `TRANSACTION_TIMEOUT` of the connector.
     fn transaction_timeout(&self) -> Option<Duration> {
         Some(Duration::from_secs(60))
     }

@@ -1,5 +1,6 @@
 //! Who may come in: by name and password, over encrypted connections, by certificate; what is said where somebody may not; and that no password is seen anywhere.
 
+use super::held_back::status_when;
 use super::{bench, passing, values, wait_for};
 use crate::secrets::holding;
 use serde_json::json;
@@ -186,6 +187,30 @@ fn a_password_that_is_replaced_gets_through_and_none_is_to_be_seen() {
     let refused = bench.run("run job.toml");
     refused.assert(1, &[&format!("SCRAM-SHA-512 as the user `{known}`")]);
     assert!(!refused.stderr.contains("another-one"), "{}", refused.stderr);
+}
+
+/// The job has one restart, for the new password: what a writer is refused for before that is waited for.
+#[test]
+fn a_sink_that_writes_at_once_waits_for_a_password_that_is_replaced() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let (topic, output, known) = (three(&server), server.topic(1), user(&server, "SCRAM-SHA-512", "s3cr3t"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("password");
+    std::fs::write(&file, "s3cr3t").expect("a file");
+    let job = passing(&server, &format!("[\"{topic}\"]"), &output, "");
+    let job = job.replace(&format!("marker-topic = \"{output}-markers\""), "delivery = \"at-least-once\"");
+    let more = sasl("SCRAM-SHA-512", &known, &format!("{{ file = {file:?} }}"));
+    let bench = bench(at(&server, &job, &server.listeners().sasl(), &more) + "[restart]\nattempts = 1\n");
+    let mut process = bench.start("run job.toml");
+    wait_for(&server, &mut process, &output, 3);
+    server.client(&json!({ "do": "scram", "user": known, "mechanism": "SCRAM-SHA-512", "password": "an0ther" }));
+    let refused = status_when(&bench, &mut process, "its sink is refused", |seen| seen["vertices"][2].get("trouble").is_some());
+    assert_eq!(refused["restarts"], 0, "{refused}");
+    server.produce(&topic, &[json!({ "value": "d" })]);
+    std::fs::write(&file, "an0ther").expect("a file");
+    wait_for(&server, &mut process, &output, 4);
+    ends(process);
+    assert_eq!(values(&server, &output, 4), ["a", "b", "c", "d"]);
 }
 
 /// Stops a process; what it said.

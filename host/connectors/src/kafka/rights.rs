@@ -78,7 +78,7 @@ impl Cluster {
     }
 
     fn gives(&self, right: Right, resource: Resource<'_>) -> String {
-        let user = self.security.user().unwrap_or("…");
+        let user = self.security.user().unwrap_or_else(|| "…".into());
         format!("`kafka-acls --add --allow-principal User:{user} --operation {right} {}` gives it", resource.option())
     }
 

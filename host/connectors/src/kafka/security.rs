@@ -58,7 +58,7 @@ pub(super) struct Security {
 #[derive(Clone)]
 struct Sasl {
     mechanism: &'static str,
-    username: String,
+    username: Template,
     password: Template,
 }
 
@@ -91,8 +91,9 @@ impl Security {
             }
         }
         if let Some(Sasl { mechanism, username, password }) = &self.sasl {
-            let password = password.secret().map_err(|error| unread("password", &error).within("sasl"))?;
-            told.extend([("sasl.mechanism", (*mechanism).to_owned()), ("sasl.username", username.clone()), ("sasl.password", password)]);
+            let now = |name: &str, text: &Template| text.secret().map_err(|error| unread(name, &error).within("sasl"));
+            let (username, password) = (now("username", username)?, now("password", password)?);
+            told.extend([("sasl.mechanism", (*mechanism).to_owned()), ("sasl.username", username), ("sasl.password", password)]);
         }
         Ok(Credentials(told))
     }
@@ -103,8 +104,8 @@ impl Security {
     }
 
     /// The user whom the cluster knows this client as, where it says one.
-    pub(super) fn user(&self) -> Option<&str> {
-        self.sasl.as_ref().map(|sasl| sasl.username.as_str())
+    pub(super) fn user(&self) -> Option<String> {
+        self.sasl.as_ref().map(|sasl| sasl.username.to_string())
     }
 
     /// True where authorities of one's own are named.
@@ -132,7 +133,7 @@ fn sasl(settings: &mut Settings<'_>) -> Result<Option<Sasl>, SettingsError> {
             let words = MECHANISMS.map(|known| format!("\"{known}\"")).join(", ");
             SettingsError::at("mechanism", format!("`mechanism` of `sasl` must be one of {words}, not {said:?}"))
         })?;
-        let username = table.required_text("username")?;
+        let username = table.secret("username")?.ok_or_else(|| SettingsError::at("username", "`sasl` of `kafka` needs `username`"))?;
         let password = table.secret("password")?.ok_or_else(|| SettingsError::at("password", "`sasl` of `kafka` needs `password`"))?;
         Ok(Sasl { mechanism, username, password })
     };
@@ -156,7 +157,8 @@ mod tests {
         let file = folder.path().join("password");
         std::fs::write(&file, "first\n").expect("a file");
         let password = Template::of_file(file.to_str().expect("UTF-8")).expect("it is well written");
-        let sasl = Some(Sasl { mechanism: "PLAIN", username: "weir".into(), password });
+        let username = Template::of("weir").expect("a text");
+        let sasl = Some(Sasl { mechanism: "PLAIN", username, password });
         let tls = || Some(Tls::of_system());
         let protocol = |tls, sasl| told(&Security { tls, sasl }, "security.protocol");
         assert_eq!(

@@ -11,6 +11,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What writes.
@@ -96,6 +97,19 @@ impl Writing {
     }
 }
 
+impl Writing {
+    /// With what it has, a broker refuses it. Where the cluster had let it in before, it waits as for one that is away, and librdkafka asks again; once there is something else to show, the
+    /// attempt ends, and the next one shows that.
+    fn look_at_refusal(&self) {
+        let Some(refusal) = self.told.refusal() else { return };
+        let waits = self.cluster.has_answered.load(Ordering::Relaxed) && !(self.told.is_to_look() && self.cluster.is_outdated(&self.told));
+        if !waits {
+            let attempted = format!("write to the Kafka cluster at {}", self.cluster.brokers);
+            self.deliveries().fail((Weight::Passing, 0), || self.cluster.refused(&attempted, &refusal));
+        }
+    }
+}
+
 impl ClientContext for Writing {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.told.log(level, facility, message);
@@ -103,9 +117,9 @@ impl ClientContext for Writing {
 
     fn stats_raw(&self, statistics: &[u8]) {
         self.told.stats_raw(statistics);
+        self.look_at_refusal();
     }
 
-    /// With what it has, it is refused: the next attempt reads what there is by then.
     fn error(&self, error: KafkaError, reason: &str) {
         let is_fatal = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::ClusterAuthorizationFailed));
         self.told.error(error, reason);
@@ -114,10 +128,7 @@ impl ClientContext for Writing {
             let lacks = || self.cluster.lacks("write in order and once", Right::IdempotentWrite, Resource::Cluster);
             self.deliveries().fail((Weight::Passing, u64::MAX), lacks);
         }
-        if let Some(refusal) = self.told.refusal() {
-            let attempted = format!("write to the Kafka cluster at {}", self.cluster.brokers);
-            self.deliveries().fail((Weight::Passing, 0), || self.cluster.refused(&attempted, &refusal));
-        }
+        self.look_at_refusal();
     }
 }
 
