@@ -144,7 +144,7 @@ def alter(topic, **settings):
 
 
 def transact(topic, messages, end):
-    """Writes messages in a transaction, which is committed, aborted or left open."""
+    """Writes messages in a transaction, which is committed, aborted or left open; the number of one that is."""
     transacting = Producer(CLUSTER | {"transactional.id": f"of-tests-{time.time_ns()}", "linger.ms": 2})
     transacting.init_transactions(WITHIN)
     transacting.begin_transaction()
@@ -155,9 +155,15 @@ def transact(topic, messages, end):
         transacting.abort_transaction(WITHIN)
     else:
         OPEN.append(transacting)
+        return len(OPEN) - 1
 
 
 OPEN = []
+
+
+def abort(number):
+    """Aborts a transaction that was left open."""
+    OPEN[number].abort_transaction(WITHIN)
 
 
 def text(data):
@@ -242,7 +248,7 @@ def no_acl(resource, name, pattern="LITERAL"):
         deleted.result(WITHIN)
 
 
-DO = [acl, no_acl, scram, wait_until_ready, create, alter, add_partitions, topics, settings, delete, delete_records, produce, takes, transact, committed, offsets, commit]
+DO = [acl, no_acl, scram, wait_until_ready, create, alter, add_partitions, topics, settings, delete, delete_records, produce, takes, transact, abort, committed, offsets, commit]
 
 
 def answer(line):

@@ -10,6 +10,7 @@ mod group;
 mod held_back;
 mod lost;
 mod made;
+mod marked;
 mod once;
 mod ordeal;
 mod peers;

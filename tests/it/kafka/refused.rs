@@ -77,6 +77,16 @@ fn a_cluster_that_is_not_there_is_an_error_within_the_time_to_connect() {
     ended.assert(1, &parts).assert(1, &["in: ", " 0 restarts"]);
 }
 
+/// Somebody takes the connection and says nothing: that is no broker, or one that hangs.
+#[test]
+fn a_cluster_that_says_nothing_is_an_error_with_its_address() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let waits = "connect-timeout = \"500ms\"";
+    let job = nowhere(waits, waits).replace("127.0.0.1:9", &address);
+    bench(job).run("run job.toml").assert(1, &[&format!("the Kafka cluster at {address}"), "hint: "]);
+}
+
 #[test]
 fn a_topic_that_is_not_there_is_named() {
     let Some(server) = KafkaServer::in_use() else { return };

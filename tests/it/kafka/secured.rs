@@ -113,6 +113,10 @@ fn who_may_not_come_in_is_told_why() {
     refused(&listeners.ssl(), &tls(&server, &[("ca", "ca.pem")]), &[of_client]);
     let foreign = tls(&server, &[("ca", "ca.pem"), ("certificate", "other.pem"), ("key", "other.key")]);
     refused(&listeners.ssl(), &foreign, &["hint: does the cluster trust who has signed `certificate`"]);
+    // It is signed by whom it is to be, for a host of another name.
+    let by_name = listeners.ssl().replace("127.0.0.1", "localhost");
+    let fine = tls(&server, &[("ca", "ca.pem"), ("certificate", "client.pem"), ("key", "client.key")]);
+    refused(&by_name, &fine, &["certificate verify failed", of_ca]);
     let other_key = tls(&server, &[("ca", "ca.pem"), ("certificate", "client.pem"), ("key", "other.key")]);
     refused(&listeners.ssl(), &other_key, &["see `tls`"]);
 }
