@@ -27,7 +27,8 @@ const ENGINE: House = House {
     prefix: "crate::",
     rows: &[
         &["error", "shown_text"],
-        &["runtime", "metrics"],
+        &["runtime"],
+        &["metrics"],
         &["element"],
         &["exchange", "state", "storage"],
         &["checkpoint"],

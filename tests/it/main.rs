@@ -113,6 +113,7 @@ mod running;
 mod sandbox;
 mod savepoints;
 mod secrets;
+mod seen;
 mod sequences;
 mod server_scripts;
 mod simulation;

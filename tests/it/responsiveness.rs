@@ -53,7 +53,7 @@ fn job() -> GuestJob {
 
 /// When the first record is seen to have left the source, for a guest that spins on it.
 async fn first_record(status: &JobStatus, clock: Arc<dyn Clock>) -> Duration {
-    while status.metrics.vertices[0].records_out.get() == 0 {
+    while status.metrics.vertices[0].records_out() == 0 {
         clock.sleep_until(clock.now() + Duration::from_millis(10)).await;
     }
     clock.now()

@@ -2,7 +2,7 @@
 
 use crate::api::TOKEN;
 use crate::failure::Failure;
-use crate::job_file::nearby_jobs;
+use crate::job_file::{api_token, nearby_jobs};
 use crate::registry::{Registered, Registry, is_same_storage, resolved};
 use serde_json::Value;
 use std::io::ErrorKind as ErrorOfFile;
@@ -19,6 +19,7 @@ pub struct JobClient {
     /// Where it is.
     pub registered: Registered,
     api: String,
+    token: Option<String>,
     agent: ureq::Agent,
     /// How long a question is waited for.
     patience: Duration,
@@ -39,7 +40,11 @@ impl JobClient {
     /// The running jobs whose objects lie at the absolute URL `storage` and that can be spoken to, none of which is waited for longer than `patience`.
     pub fn at(storage: &str, patience: Duration) -> Vec<Self> {
         let found = at_storage(storage, running().unwrap_or_default());
-        found.filter_map(|one| Some(Self { api: one.api.clone()?, agent: agent(Some(patience)), registered: one, patience })).collect()
+        found
+            .filter_map(|one| {
+                Some(Self { api: one.api.clone()?, token: token_of(&one), agent: agent(Some(patience)), registered: one, patience })
+            })
+            .collect()
     }
 
     fn of(registered: &Registered, patience: Duration) -> Result<Self, Failure> {
@@ -50,27 +55,27 @@ impl JobClient {
                 .with_hint(format!("try again where it is about to begin; `kill {pid}` stops it after a last checkpoint"))
                 .into());
         };
-        Ok(Self { registered: registered.clone(), api, agent: agent(None), patience })
+        Ok(Self { registered: registered.clone(), api, token: token_of(registered), agent: agent(None), patience })
     }
 
     /// Asks how the job is doing.
     pub fn status(&self) -> Result<Value, Failure> {
         let (path, patience) = ("/v1/job", Some(self.patience));
         let request = self.agent.get(self.url(path)).config().timeout_connect(patience).timeout_global(patience).build();
-        self.answer(path, with_token(request).call())
+        self.answer(path, self.with_token(request).call())
     }
 
     /// Asks for something to be done, which may take as long as it takes: so first whether the process answers at all.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.status()?;
         let request = self.agent.post(self.url(path)).header("content-type", "application/json");
-        self.answer(path, with_token(request).send(body.to_string().as_bytes()))
+        self.answer(path, self.with_token(request).send(body.to_string().as_bytes()))
     }
 
     /// Asks for something to be given up.
     pub fn delete(&self, path: &str) -> Result<Value, Failure> {
         let request = self.agent.delete(self.url(path));
-        self.answer(path, with_token(request).call())
+        self.answer(path, self.with_token(request).call())
     }
 
     /// The same as [`JobClient::post`], with bytes and a query.
@@ -79,7 +84,14 @@ impl JobClient {
         let request = self.agent.post(self.url(path)).query_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
         // What is refused is refused before all of it has been sent.
         let request = request.header("content-type", "application/wasm").header("expect", "100-continue");
-        self.answer(path, with_token(request).send(body))
+        self.answer(path, self.with_token(request).send(body))
+    }
+
+    fn with_token<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     fn url(&self, path: &str) -> String {
@@ -118,11 +130,10 @@ fn agent(patience: Option<Duration>) -> ureq::Agent {
     config.timeout_global(patience).build().into()
 }
 
-fn with_token<B>(request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
-    match std::env::var(TOKEN) {
-        Ok(token) if !token.is_empty() => request.header("authorization", format!("Bearer {token}")),
-        Ok(_) | Err(_) => request,
-    }
+/// What the job wants to be shown: what the environment says, or the job file.
+fn token_of(registered: &Registered) -> Option<String> {
+    let given = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+    given.or_else(|| api_token(Path::new(&registered.job_file)))
 }
 
 /// All jobs that run.

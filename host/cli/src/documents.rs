@@ -8,6 +8,7 @@ mod plugin;
 mod plugin_test;
 mod rerun;
 mod savepoint;
+mod vertex;
 
 pub use bench::{BenchDocument, BenchFailure, BenchQuery};
 pub use checkpoint::*;
@@ -24,10 +25,10 @@ mod state;
 
 pub use savepoint::*;
 pub use state::*;
+pub use vertex::VertexFigures;
 
 use crate::job_file::{ProblemDocument, StepPlace};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Version of every document here.
 pub const SCHEMA: u32 = 1;
@@ -108,34 +109,15 @@ pub struct RunDocument {
 }
 
 /// Counters of a vertex.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunVertex {
     /// Its id.
     pub id: String,
     /// Number of subtasks.
     pub parallelism: u32,
-    /// Records that came in.
-    pub records_in: u64,
-    /// Records that went out.
-    pub records_out: u64,
-    /// Records that failed alone and were put aside.
-    pub quarantined: u64,
-    /// Records that came too late for every window that they would have been put into.
-    pub late: u64,
-    /// Windows that were open at the last checkpoint's barrier, or that were taken over where there was none.
-    pub open_windows: u64,
-    /// Records that a source could not read and skipped.
-    pub skipped: u64,
-    /// Records of a source that were further ahead of the clock than `max-ahead`, and moved no watermark.
-    pub ahead: u64,
-    /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
-    pub state_bytes: u64,
-    /// How far a source lagged behind what there is when that was looked at last; `None` where it has no splits, and for what is no source.
-    pub lag: Option<LagDocument>,
-    /// What its plugin has taken of what it may.
-    pub plugin: PluginDocument,
-    /// What an operator counts itself, summed up.
-    pub metrics: BTreeMap<String, i64>,
+    /// What it has counted.
+    #[serde(flatten)]
+    pub counted: VertexFigures,
 }
 
 /// Checkpoints of a run.
@@ -253,24 +235,30 @@ mod tests {
             vertices: vec![RunVertex {
                 id: "a".into(),
                 parallelism: 2,
-                records_in: 0,
-                records_out: 5,
-                quarantined: 0,
-                late: 4,
-                open_windows: 3,
-                skipped: 0,
-                ahead: 2,
-                state_bytes: 80,
-                lag: Some(LagDocument {
-                    unit: Some("bytes".into()),
-                    total: Some(7),
-                    largest: Some(4),
-                    largest_split: Some("a.txt@0".into()),
-                    splits: vec![lag::SplitLagDocument { split: "a.txt@0".into(), lag: 4 }],
-                    unknown_splits: 1,
-                }),
-                plugin: PluginDocument { instances_recycled: 1, fuel: Some(20), limits: [("memory".to_owned(), 6)].into() },
-                metrics: [("often".to_owned(), -2)].into(),
+                counted: VertexFigures {
+                    records_out: 5,
+                    late: 4,
+                    open_windows: 3,
+                    ahead: 2,
+                    state_bytes: 80,
+                    lag: Some(LagDocument {
+                        unit: Some("bytes".into()),
+                        total: Some(7),
+                        largest: Some(4),
+                        largest_split: Some("a.txt@0".into()),
+                        splits: vec![lag::SplitLagDocument { split: "a.txt@0".into(), lag: 4 }],
+                        unknown_splits: 1,
+                    }),
+                    plugin: PluginDocument {
+                        instances_recycled: 1,
+                        fuel: Some(20),
+                        time_s: 0.5,
+                        memory_bytes: 65_536,
+                        limits: [("memory".to_owned(), 6)].into(),
+                    },
+                    metrics: [("often".to_owned(), -2)].into(),
+                    ..VertexFigures::default()
+                },
             }],
             checkpoints: RunCheckpoints { completed: 1, failed: 0, items: vec![RunCheckpoint { id: 3, duration_ms: 4, bytes: 9 }] },
             restarts: 0,
@@ -288,7 +276,7 @@ mod tests {
                 "id": "a", "parallelism": 2, "records_in": 0, "records_out": 5, "quarantined": 0, "late": 4, "open_windows": 3, "skipped": 0, "ahead": 2,
                 "state_bytes": 80,
                 "lag": {"unit": "bytes", "total": 7, "largest": 4, "largest_split": "a.txt@0", "splits": [{"split": "a.txt@0", "lag": 4}], "unknown_splits": 1},
-                "plugin": {"instances_recycled": 1, "fuel": 20, "limits": {"memory": 6}},
+                "plugin": {"instances_recycled": 1, "fuel": 20, "time_s": 0.5, "memory_bytes": 65536, "limits": {"memory": 6}},
                 "metrics": {"often": -2},
             }],
             "checkpoints": {"completed": 1, "failed": 0, "items": [{"id": 3, "duration_ms": 4, "bytes": 9}]},

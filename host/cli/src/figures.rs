@@ -1,6 +1,6 @@
 //! The figures of a run as people read them: progress while it runs, a summary at its end. Pure.
 
-use crate::documents::{LagDocument, Outcome, PluginDocument, RunCheckpoint, RunDocument};
+use crate::documents::{LagDocument, Outcome, PluginDocument, RunCheckpoint, RunDocument, VertexFigures};
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 use weir_engine::metrics::LagUnit;
@@ -72,20 +72,9 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
     let mut text = format!("{} {verb} after {:.2} s\n", run.job, run.wall_s);
     let width = run.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
     for vertex in &run.vertices {
-        let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
-        let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
-        let late = aside(vertex.late, "late");
-        let open = aside(vertex.open_windows, if vertex.open_windows == 1 { "window open" } else { "windows open" });
-        let ahead = aside(vertex.ahead, "ahead of the clock");
-        let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
-        let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
-        let lag = lag_text(vertex.lag.as_ref());
-        let id = padded(&vertex.id, width);
-        text.push_str(&format!(
-            "  {id}  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{open}{skipped}{ahead}{state}{lag}\n"
-        ));
-        text.push_str(&plugin_text(&vertex.plugin, vertex.records_in, width));
-        text.push_str(&metrics_text(&vertex.metrics, width));
+        text.push_str(&format!("  {}  {}\n", padded(&vertex.id, width), counted_text(&vertex.counted)));
+        text.push_str(&plugin_text(&vertex.counted.plugin, vertex.counted.records_in, width));
+        text.push_str(&metrics_text(&vertex.counted.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
         let read = run.steady_records_read_per_s.filter(|read| (read - rate).abs() >= 0.5);
@@ -116,7 +105,7 @@ pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
 
 /// What an operator's plugin has taken, a line below its counters where there is something to say.
 pub fn plugin_text(plugin: &PluginDocument, records: u64, width: usize) -> String {
-    let PluginDocument { instances_recycled, fuel, limits } = plugin;
+    let PluginDocument { instances_recycled, fuel, limits, time_s: _, memory_bytes: _ } = plugin;
     let recycled = (*instances_recycled > 0).then(|| match instances_recycled {
         1 => "1 instance recycled".to_owned(),
         many => format!("{} instances recycled", grouped(*many)),
@@ -135,6 +124,19 @@ pub fn time_text(ms: i64) -> String {
         Some(ms) => humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string(),
         None => format!("{ms} ms since 1970"),
     }
+}
+
+/// What a vertex has counted, in one line; what there is none of is left out.
+pub fn counted_text(counted: &VertexFigures) -> String {
+    let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
+    let (quarantined, skipped) = (aside(counted.quarantined, "quarantined"), aside(counted.skipped, "skipped"));
+    let late = aside(counted.late, "late");
+    let open = aside(counted.open_windows, if counted.open_windows == 1 { "window open" } else { "windows open" });
+    let ahead = aside(counted.ahead, "ahead of the clock");
+    let (records_in, records_out) = (grouped(counted.records_in), grouped(counted.records_out));
+    let state = if counted.state_bytes > 0 { format!("  {} of state", bytes_text(counted.state_bytes)) } else { String::new() };
+    let lag = lag_text(counted.lag.as_ref());
+    format!("{records_in:>13} in  {records_out:>13} out{quarantined}{late}{open}{skipped}{ahead}{state}{lag}")
 }
 
 /// How far a source lags, beside its other figures; nothing where it is up to date.
@@ -248,17 +250,7 @@ mod tests {
         let vertex = |id: &str, records_in, records_out, quarantined| RunVertex {
             id: id.into(),
             parallelism: 1,
-            records_in,
-            records_out,
-            quarantined,
-            late: 0,
-            open_windows: 0,
-            skipped: 0,
-            ahead: 0,
-            state_bytes: 0,
-            lag: None,
-            plugin: PluginDocument::default(),
-            metrics: BTreeMap::new(),
+            counted: VertexFigures { records_in, records_out, quarantined, ..VertexFigures::default() },
         };
         let mut run = RunDocument {
             schema: SCHEMA,
@@ -294,12 +286,13 @@ mod tests {
         };
         assert_eq!(summary(&run, &next), expect);
         (run.outcome, run.steady_records_per_s, run.steady_records_read_per_s) = (Outcome::Finished, Some(900.0), Some(1_200.4));
-        run.vertices[1].state_bytes = 2_048;
-        run.vertices[0].ahead = 1_234;
-        (run.vertices[1].late, run.vertices[1].open_windows) = (1_500, 1_002);
+        run.vertices[1].counted.state_bytes = 2_048;
+        run.vertices[0].counted.ahead = 1_234;
+        (run.vertices[1].counted.late, run.vertices[1].counted.open_windows) = (1_500, 1_002);
         let limits = [("memory".to_owned(), 3), ("log-bytes-per-second".to_owned(), 1_000)].into();
-        run.vertices[1].plugin = PluginDocument { instances_recycled: 2, fuel: Some(27_004_000), limits };
-        run.vertices[1].metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
+        run.vertices[1].counted.plugin =
+            PluginDocument { instances_recycled: 2, fuel: Some(27_004_000), limits, ..PluginDocument::default() };
+        run.vertices[1].counted.metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
         let expect = "  rows                0 in         27,004 out  1,234 ahead of the clock
   delays         27,004 in         26,398 out  3 quarantined  1,500 late  1,002 windows open  2.0 KiB of state
             plugin: 2 instances recycled; 27,004,000 fuel, 1,000 a record; stopped at its limits: log-bytes-per-second 1,000, memory 3

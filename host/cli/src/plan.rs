@@ -45,6 +45,8 @@ pub struct PlanDocument {
     pub checkpoints: Map<String, Value>,
     /// Effective settings.
     pub restart: Map<String, Value>,
+    /// Effective settings.
+    pub api: Map<String, Value>,
     /// In topological order.
     pub vertices: Vec<PlanVertex>,
     /// The ids of the vertices that share a task, for each task.
@@ -125,6 +127,7 @@ pub fn plan(job: &JobFile, assembly: &Assembly, plugins: &PluginOrigins) -> Plan
         max_parallelism: job.max_parallelism,
         checkpoints: job.checkpoints.shown.clone(),
         restart: job.restart_shown.clone(),
+        api: job.api.shown.clone(),
         vertices: (0..graph.vertices.len()).map(|vertex| plan_vertex((job, plugins), graph, vertex)).collect(),
         edges: graph.edges.iter().map(edge).collect(),
         paths: delivery::paths(graph, job.checkpoints.config.mode),

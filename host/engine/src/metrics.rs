@@ -1,14 +1,21 @@
 //! Counters of a run. They are looked up once per subtask and added to once per batch.
 
+mod histogram;
 mod lag;
+mod occupation;
+mod subtasks;
 mod watermark;
 
+pub use histogram::{BOUNDS_S, Histogram, Observed};
 pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags, SubtaskTroubles, Trouble};
+pub(crate) use occupation::Occupied;
+pub use occupation::{Occupation, Occupations, TimeSpent};
+pub use subtasks::{SubtaskMetrics, Subtasks};
 pub use watermark::SubtaskWatermarks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A counter that only rises.
 #[derive(Debug, Default)]
@@ -46,6 +53,31 @@ impl Gauge {
     /// The sum as it is.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+/// Amounts that subtasks have now, each its own.
+#[derive(Debug, Default)]
+pub struct SubtaskAmounts(Mutex<BTreeMap<u32, u64>>);
+
+impl SubtaskAmounts {
+    /// Subtask `index` has so much.
+    pub fn set(&self, index: u32, amount: u64) {
+        self.lock().insert(index, amount);
+    }
+
+    /// Other subtasks will have theirs.
+    pub(crate) fn reset(&self) {
+        self.lock().clear();
+    }
+
+    /// What all of them have together.
+    pub fn sum(&self) -> u64 {
+        self.lock().values().sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,6 +130,10 @@ pub struct PluginMetrics {
     pub recycled: Counter,
     /// Fuel of all calls; zero where nobody counts it.
     pub fuel: Counter,
+    /// How long its calls have taken, what they asked of the host included, ns.
+    pub time_ns: Counter,
+    /// Bytes of the memories and tables of its instances, as of each one's last call.
+    pub memory: SubtaskAmounts,
     /// How often a call came to an end at a limit, tries that narrow a batch down included, by the limit's name in a job file; of log lines, how many were
     /// dropped.
     pub limits: NamedCounts,
@@ -106,10 +142,8 @@ pub struct PluginMetrics {
 /// Counters of one vertex, shared by its subtasks and by all attempts of the process.
 #[derive(Debug, Default)]
 pub struct VertexMetrics {
-    /// Records that came in.
-    pub records_in: Counter,
-    /// Records that went out, over all outputs but quarantine.
-    pub records_out: Counter,
+    /// What each of its subtasks counts.
+    pub subtasks: Subtasks,
     /// Records that were quarantined.
     pub quarantined: Counter,
     /// Records that came too late for every window that they would have been put into.
@@ -132,6 +166,18 @@ pub struct VertexMetrics {
     pub lag: SubtaskLags,
     /// Why a source's subtasks do not get what there is, as of then; why a sink's do not get rid of what they have.
     pub trouble: SubtaskTroubles,
+}
+
+impl VertexMetrics {
+    /// Records that came in.
+    pub fn records_in(&self) -> u64 {
+        self.subtasks.sum(|subtask| &subtask.records_in)
+    }
+
+    /// Records that went out, over all outputs but quarantine and late ones.
+    pub fn records_out(&self) -> u64 {
+        self.subtasks.sum(|subtask| &subtask.records_out)
+    }
 }
 
 /// Counters of a job: one entry for each vertex, in the graph's order.
@@ -162,6 +208,17 @@ mod tests {
         assert_eq!(sums.get(), BTreeMap::from([("a".to_owned(), i64::MAX), ("b".to_owned(), -3)]));
         (0..2 * NAMES).for_each(|number| sums.add(&format!("n{number}"), 1));
         assert_eq!(sums.get().len(), NAMES);
+    }
+
+    #[test]
+    fn a_subtask_has_what_it_said_last() {
+        let amounts = SubtaskAmounts::default();
+        amounts.set(0, 5);
+        amounts.set(1, 7);
+        amounts.set(0, 2);
+        assert_eq!(amounts.sum(), 9);
+        amounts.reset();
+        assert_eq!(amounts.sum(), 0);
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub struct Usage {
     pub recycled: u64,
     /// Fuel, `open` included, where it is counted.
     pub fuel: Option<u64>,
+    /// How long its calls have taken, what they asked of the host included.
+    pub time: Duration,
+    /// Bytes of the memories and tables of the instance that there is.
+    pub memory: u64,
     /// Lines that it wanted to log beyond its share.
     pub lines_dropped: u64,
 }
@@ -177,7 +181,15 @@ impl Guest {
         schemas: &[Option<String>],
     ) -> Result<Self, EngineError> {
         let states = plugin.descriptor().states.clone().into();
-        let mut maker = GuestMaker { plugin, settings, subtask: subtask.clone(), schemas: schemas.to_vec(), fuel_spent: 0, log: None };
+        let mut maker = GuestMaker {
+            plugin,
+            settings,
+            subtask: subtask.clone(),
+            schemas: schemas.to_vec(),
+            fuel_spent: 0,
+            time_spent: Duration::ZERO,
+            log: None,
+        };
         let instance = Some(maker.open()?);
         Ok(Self { maker, instance, states, lowered: Lowered::default(), recycled: 0 })
     }
@@ -287,7 +299,9 @@ impl Guest {
     pub fn usage(&self) -> Usage {
         let of_instance = self.instance.as_ref().map(GuestInstance::lines_dropped);
         let lines_dropped = of_instance.or_else(|| self.maker.log.as_ref().map(GuestLog::dropped_in_all)).unwrap_or(0);
-        Usage { recycled: self.recycled, fuel: self.fuel_spent(), lines_dropped }
+        let time = self.maker.time_spent + self.instance.as_ref().map_or(Duration::ZERO, |instance| instance.time_spent);
+        let memory = self.instance.as_ref().map_or(0, GuestInstance::memory);
+        Usage { recycled: self.recycled, fuel: self.fuel_spent(), time, memory, lines_dropped }
     }
 
     fn fuel_of_instance(&self) -> u64 {

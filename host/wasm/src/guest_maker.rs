@@ -29,6 +29,8 @@ pub(crate) struct GuestMaker {
     pub(crate) schemas: Vec<Option<String>>,
     /// What dropped instances used, where fuel is counted.
     pub(crate) fuel_spent: u64,
+    /// How long their entries took.
+    pub(crate) time_spent: Duration,
     /// Where the last instance logged, once it has been dropped.
     pub(crate) log: Option<GuestLog>,
 }
@@ -57,6 +59,7 @@ impl GuestMaker {
     /// Drops an instance.
     pub(crate) fn retire(&mut self, instance: GuestInstance) {
         self.fuel_spent += instance.fuel_spent;
+        self.time_spent += instance.time_spent;
         self.log = Some(instance.into_log());
     }
 

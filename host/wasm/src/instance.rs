@@ -25,6 +25,8 @@ pub(crate) struct GuestInstance {
     pub(crate) calls: u64,
     /// What all entries have used, where fuel is counted.
     pub(crate) fuel_spent: u64,
+    /// How long all entries have taken, host calls within them included.
+    pub(crate) time_spent: Duration,
     /// The memory that it had once it was opened, or made where it is not opened.
     opened_with: u64,
 }
@@ -56,7 +58,7 @@ impl GuestInstance {
         match instantiated {
             Ok(operator) => {
                 let opened_with = store.data().memory.used();
-                Ok(Self { store, operator, engine: engine.clone(), calls: 0, fuel_spent, opened_with })
+                Ok(Self { store, operator, engine: engine.clone(), calls: 0, fuel_spent, time_spent: Duration::ZERO, opened_with })
             }
             Err(error) => Err(classify(&error, store.data(), given, limits.output_bytes)),
         }
@@ -159,6 +161,11 @@ impl GuestInstance {
             .map_err(|message| GuestFault::Failure { record: None, message: printable_message(&message, MESSAGE_BYTES) })
     }
 
+    /// Bytes of its linear memories and tables.
+    pub(crate) fn memory(&self) -> u64 {
+        self.store.data().memory.used()
+    }
+
     /// Whether it has grown beyond `bytes` of memory. What a guest does not give back adds up; one that has begun with more than that is as it has to be.
     pub(crate) fn has_outgrown(&self, bytes: u64) -> bool {
         let used = self.store.data().memory.used();
@@ -198,7 +205,9 @@ impl GuestInstance {
         state.clock_reads = 0;
         state.written.clear();
         let given = begin_entry(&mut self.store, self.engine.mode, allowed);
+        let began = self.engine.ticker.elapsed();
         let result = call(self.operator.weir_operator_guest(), &mut self.store);
+        self.time_spent += self.engine.ticker.elapsed().saturating_sub(began);
         self.fuel_spent += given.spent(&self.store);
         result.map_err(|error| {
             let output_bytes = self.store.hostcall_fuel() as u64;

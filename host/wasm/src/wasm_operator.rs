@@ -107,6 +107,10 @@ impl WasmOperator {
         let metrics = &context.metrics.plugin;
         metrics.recycled.add(now.recycled - before.recycled);
         metrics.fuel.add(now.fuel.unwrap_or(0) - before.fuel.unwrap_or(0));
+        metrics.time_ns.add(u64::try_from(now.time.saturating_sub(before.time).as_nanos()).unwrap_or(u64::MAX));
+        if before.memory != now.memory {
+            metrics.memory.set(self.guest.maker.subtask.index, now.memory);
+        }
         // Where an instance did not open, the log that counted them is gone.
         metrics.limits.add(LOG_LIMIT, now.lines_dropped.saturating_sub(before.lines_dropped));
         worked

@@ -55,7 +55,7 @@ fn rate(span: Duration, hostile: Option<&Plugin>) -> f64 {
         run_job(job.graph(&disk), job.options(store, &disk), threads.runtime(), status, inbox)
     });
     let runs = futures_util::future::join_all(runs);
-    let records = || statuses[0].metrics.vertices[GUEST].records_in.get();
+    let records = || statuses[0].metrics.vertices[GUEST].records_in();
     let runtime = threads.runtime();
     let measured = async {
         runtime.clock.sleep_until(runtime.clock.now() + WARM_UP).await;

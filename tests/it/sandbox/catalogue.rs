@@ -175,7 +175,7 @@ fn a_value_as_large_as_it_may_be_is_kept_beside_a_neighbour() {
         let job = huge(JUST_BELOW);
         let job = GuestJob { source: NumberSource { count: NO_END, ..job.source }, ..job };
         let (report, _) =
-            beside.beside(&job, |status| status.metrics.vertices[GUEST].records_in.get() > 20 && status.completed.get() > 0).await;
+            beside.beside(&job, |status| status.metrics.vertices[GUEST].records_in() > 20 && status.completed.get() > 0).await;
         assert!(matches!(report.outcome, JobOutcome::Stopped), "{:?}", report.outcome);
     });
 }

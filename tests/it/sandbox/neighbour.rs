@@ -32,7 +32,7 @@ pub struct Beside {
 
 impl Beside {
     fn reached(&self) -> (u64, u64) {
-        (self.status.metrics.vertices[GUEST].records_in.get(), self.status.completed.get())
+        (self.status.metrics.vertices[GUEST].records_in(), self.status.completed.get())
     }
 
     fn has_come_further(&self, (records, checkpoints): (u64, u64)) -> bool {
@@ -98,7 +98,7 @@ pub fn with_a_neighbour(attack: impl AsyncFnOnce(&Beside)) {
     assert!(matches!(report.outcome, JobOutcome::Stopped), "{:?}", report.outcome);
     assert_eq!((beside.status.failed.get(), beside.status.restarts.get()), (0, 0));
 
-    check(disk.committed(), beside.status.metrics.vertices[GUEST].records_in.get());
+    check(disk.committed(), beside.status.metrics.vertices[GUEST].records_in());
     beside.threads.shutdown();
 }
 

@@ -47,7 +47,7 @@ fn whatever_is_malformed_is_set_aside_beside_a_neighbour() {
         let kinds = MALFORMED.len() as u64;
         let kind = move |number| number / TOGETHER * [5, 8][(number / TOGETHER / kinds % 2) as usize] % kinds;
         let job = hostile("{}", move |number| MALFORMED[kind(number) as usize].value.into());
-        let (out, reports) = goes_on(beside, &job, |status| guest(status).records_in.get() > 2 * TOGETHER * kinds).await;
+        let (out, reports) = goes_on(beside, &job, |status| guest(status).records_in() > 2 * TOGETHER * kinds).await;
         assert_eq!(texts(&reports, "value"), MALFORMED.iter().map(|fault| fault.value).collect());
         assert!(out.len() * 4 < reports.len(), "{} were taken and {} set aside", out.len(), reports.len());
     });
@@ -62,7 +62,7 @@ fn traps_that_wait_take_nothing_with_them_beside_a_neighbour() {
         assert_eq!(texts(&reports, "key"), ["2"].into());
         assert!(out.len() > 2 * reports.len(), "{} of {}", reports.len(), out.len());
         let third_call = hostile(r#"{"trap":{"call":3}}"#, good);
-        let (out, reports) = goes_on(beside, &third_call, |status| guest(status).records_in.get() > 100).await;
+        let (out, reports) = goes_on(beside, &third_call, |status| guest(status).records_in() > 100).await;
         assert_eq!((out.len() > 100, reports), (true, Vec::new()));
     });
 }
@@ -141,6 +141,6 @@ fn a_drip_by_the_clock_is_not_stopped_beside_a_neighbour() {
         let turns = (10..).map(|power| 1_u64 << power).find(|&turns| takes(turns) >= tenth).expect("a number of turns");
         let plugin = drip(turns).load("drip.wasm", engine(EngineMode::Epoch)).expect("loads");
         let job = job(plugin, by_the_clock(), (NO_END, 2_000.0));
-        goes_on(beside, &job, |status| guest(status).records_in.get() > 20).await;
+        goes_on(beside, &job, |status| guest(status).records_in() > 20).await;
     });
 }

@@ -74,7 +74,7 @@ impl Tried {
         let report = slot.clone();
         let watched = async move {
             let read = pin!(async {
-                while seen.metrics.vertices[GUEST].records_in.get() < until {
+                while seen.metrics.vertices[GUEST].records_in() < until {
                     clock.sleep_until(clock.now() + Duration::from_millis(1)).await;
                 }
             });
@@ -116,7 +116,7 @@ impl Tried {
     fn stops_halfway(&self) -> &Self {
         let (report, status) = self.run(COUNT / 2);
         assert!(matches!(report.outcome, JobOutcome::Stopped), "{} {:?}: {:?}", self.export, self.when, report.outcome);
-        assert!(status.metrics.vertices[GUEST].records_in.get() < COUNT && self.aside().is_empty(), "{:?}", self.aside());
+        assert!(status.metrics.vertices[GUEST].records_in() < COUNT && self.aside().is_empty(), "{:?}", self.aside());
         self
     }
 

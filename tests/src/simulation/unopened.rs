@@ -52,6 +52,6 @@ pub fn simulate_unopened_state(seed: u64, scenario: Scenario, kind: ErrorKind, t
     if matches!(report.outcome, JobOutcome::Finished) {
         check(&simulator, &disk, &objects, scenario)?;
     }
-    let read = status.metrics.vertices[0].records_out.get();
+    let read = status.metrics.vertices[0].records_out();
     Ok(UnopenedReport { outcome: report.outcome, restarts: status.restarts.get(), read })
 }

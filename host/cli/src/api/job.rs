@@ -2,11 +2,15 @@
 
 use super::change::Shape;
 use super::changing::Changes;
+use super::metrics::Look;
+use super::shown::{ShownGraph, StatusSubtask};
 use super::status::{JobStatusDocument, LastCheckpoint, StatusOutbox, StatusVertex};
-use crate::documents::{LagDocument, PluginDocument, SCHEMA};
+use crate::documents::{SCHEMA, VertexFigures};
+use crate::process::{cpu_seconds, resident_memory_bytes};
 use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,13 +44,15 @@ pub(crate) struct RunningParts {
     pub runtime: Runtime,
     /// Where the client of a bucket runs.
     pub threads: Handle,
-    /// The ids of the vertices, and with how many subtasks they begin.
-    pub vertices: Vec<(String, u32)>,
+    /// The vertices and edges with which it begins.
+    pub graph: ShownGraph,
     pub shape: Shape,
     /// The absolute URL of the folder of the job's objects.
     pub storage: String,
     /// The absolute path of the job file.
     pub job_file: String,
+    /// What it runs and with which settings, as `weir check` says it.
+    pub plan: Value,
     /// What of the job file goes into a savepoint.
     pub job_copy: JobFileCopy,
 }
@@ -168,9 +174,9 @@ impl RunningJob {
 
     /// The id of each vertex, and how many subtasks it has now.
     fn vertices(&self) -> impl Iterator<Item = (&String, u32)> {
-        let parallelism = self.0.parts.status.parallelism();
-        let begun = self.0.parts.vertices.iter().enumerate();
-        begun.map(move |(place, (id, first))| (id, parallelism.get(place).copied().unwrap_or(*first)))
+        let parallelism = self.0.parts.status.layout().parallelism;
+        let begun = self.0.parts.graph.vertices.iter().enumerate();
+        begun.map(move |(place, begun)| (&begun.id, parallelism.get(place).copied().unwrap_or(begun.parallelism)))
     }
 
     /// The job has ended: whoever waits for that learns how.
@@ -188,25 +194,65 @@ impl RunningJob {
         }
     }
 
+    /// What it counts and shows.
+    pub fn status(&self) -> &JobStatus {
+        &self.0.parts.status
+    }
+
+    /// The ids of its vertices, in the graph's order.
+    pub fn vertex_ids(&self) -> Vec<String> {
+        self.0.parts.graph.vertices.iter().map(|vertex| vertex.id.clone()).collect()
+    }
+
+    /// What it began with, as `weir check` says it.
+    pub fn plan(&self) -> Value {
+        self.0.parts.plan.clone()
+    }
+
+    /// True while all subtasks run, and the job has not ended.
+    pub fn is_running(&self) -> bool {
+        self.0.parts.status.is_running() && self.0.ended.borrow().is_none()
+    }
+
+    /// A look at all that it counts.
+    pub fn look(&self) -> Look {
+        let (parts, now) = (&self.0.parts, self.0.parts.runtime.clock.now());
+        let vertices =
+            parts.graph.vertices.iter().zip(&parts.status.metrics.vertices).map(|(shown, metrics)| (shown.id.clone(), metrics.clone()));
+        Look {
+            job: self.name(),
+            vertices: vertices.collect(),
+            outboxes: self.outboxes(),
+            now,
+            uptime: now.saturating_sub(self.0.began),
+            process: (cpu_seconds(), resident_memory_bytes()),
+            status: parts.status.clone(),
+        }
+    }
+
+    fn outboxes(&self) -> Vec<StatusOutbox> {
+        let parts = &self.0.parts;
+        parts.status.outboxes().into_iter().map(|outbox| StatusOutbox::of(outbox, parts.runtime.clock.wall_ms())).collect()
+    }
+
     pub fn document(&self) -> JobStatusDocument {
         let (parts, status, shape) = (&self.0.parts, &self.0.parts.status, self.lock().clone());
-        let vertex = |((id, parallelism), metrics): ((&String, u32), &Arc<weir_engine::metrics::VertexMetrics>)| StatusVertex {
-            id: id.clone(),
-            parallelism,
-            records_in: metrics.records_in.get(),
-            records_out: metrics.records_out.get(),
-            quarantined: metrics.quarantined.get(),
-            late: metrics.late.get(),
-            open_windows: metrics.open_windows.get(),
-            skipped: metrics.skipped.get(),
-            ahead: metrics.ahead.get(),
-            watermark: metrics.watermark.get(),
-            state_bytes: metrics.state_bytes.get(),
-            lag: LagDocument::of(metrics.lag.get()),
-            trouble: metrics.trouble.get(),
-            reference: shape.reference(id),
-            plugin: PluginDocument::of(&metrics.plugin),
-            metrics: metrics.own.get(),
+        let (now, layout, shown) = (parts.runtime.clock.now(), status.layout(), &parts.graph.vertices);
+        let vertex = |place: usize, (id, parallelism): (&String, u32)| {
+            let (metrics, head) = (&status.metrics.vertices[place], layout.heads.get(place).copied().unwrap_or(place));
+            let subtasks = metrics.subtasks.all().into_iter().take(parallelism as usize).enumerate();
+            StatusVertex {
+                id: id.clone(),
+                parallelism,
+                kind: shown[place].kind.into(),
+                connector: shown[place].connector.map(Into::into),
+                task: shown[head].id.clone(),
+                subtasks: subtasks.map(|(index, subtask)| StatusSubtask::of(index, &subtask, head == place, now)).collect(),
+                counted: VertexFigures::of(metrics),
+                watermark: metrics.watermark.get(),
+                trouble: metrics.trouble.get(),
+                reference: shape.reference(id),
+            }
         };
         let ended = self.0.ended.borrow().as_ref().map(|ended| ended.outcome.clone());
         JobStatusDocument {
@@ -215,10 +261,15 @@ impl RunningJob {
             state: ended.unwrap_or_else(|| "running".into()),
             pid: std::process::id(),
             uptime_s: parts.runtime.clock.now().saturating_sub(self.0.began).as_secs_f64(),
+            now_ms: parts.runtime.clock.wall_ms(),
             job_file: parts.job_file.clone(),
             storage: parts.storage.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
-            vertices: self.vertices().zip(&status.metrics.vertices).map(vertex).collect(),
+            vertices: self.vertices().enumerate().map(|(place, of)| vertex(place, of)).collect(),
+            edges: parts.graph.edges.clone(),
+            running: self.is_running(),
+            cpu_s: cpu_seconds(),
+            memory_bytes: resident_memory_bytes(),
             checkpoints_completed: status.completed.get(),
             checkpoints_failed: status.failed.get(),
             last_checkpoint: status.last_checkpoint().map(|last| LastCheckpoint {
@@ -228,7 +279,7 @@ impl RunningJob {
             }),
             restarts: status.restarts.get(),
             change: self.0.changes.now(),
-            outboxes: status.outboxes().into_iter().map(|outbox| StatusOutbox::of(outbox, parts.runtime.clock.wall_ms())).collect(),
+            outboxes: self.outboxes(),
         }
     }
 

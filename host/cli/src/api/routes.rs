@@ -5,10 +5,10 @@ use super::body::{Asked, Uploaded};
 use super::change::OtherComponent;
 use super::changing::NAME_SHOWN;
 use super::guard::Guard;
-use super::holds;
 use super::job::{RunningJob, Stopped};
 use super::refusal::Refusal;
 use super::status::JobStatusDocument;
+use super::{events, history, holds, metrics, page};
 use crate::args::{PROBATION_MAX, probation_too_long};
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
@@ -83,6 +83,11 @@ pub(super) type Answer = Result<Json<Value>, Refusal>;
 /// The routes, behind the guard.
 pub(super) fn router(api: Api, guard: Guard) -> Router {
     Router::new()
+        .route("/metrics", get(figures))
+        .route("/v1/events", get(events::events))
+        .route("/v1/config", get(|State(job): State<RunningJob>| async move { Json(job.plan()) }))
+        .route("/v1/failures", get(|State(job): State<RunningJob>| async move { Json(history::failures(&job)) }))
+        .route("/v1/checkpoints", get(|State(job): State<RunningJob>| async move { Json(history::checkpoints(&job)) }))
         .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
         .route("/v1/job", get(status))
         .route("/v1/stop", post(stop))
@@ -96,13 +101,43 @@ pub(super) fn router(api: Api, guard: Guard) -> Router {
         .route("/v1/upgrade", post(upgrade))
         .fallback(nothing_here)
         .method_not_allowed_fallback(no_such_method)
-        .layer(middleware::from_fn_with_state((api.clone(), guard), guarded))
+        .layer(middleware::from_fn_with_state((api.clone(), guard.clone()), guarded))
+        .with_state(api.clone())
+        .merge(page_files(api.clone(), guard))
+        .merge(probes(api))
+}
+
+/// The page itself needs no token: it holds nothing of the job, and asks for the token. On loopback it is for this address alone, as everything else is.
+fn page_files(api: Api, guard: Guard) -> Router {
+    Router::new()
+        .route("/", get(|| page::file(page::INDEX)))
+        .route("/app.js", get(|| page::file(page::SCRIPT)))
+        .route("/app.css", get(|| page::file(page::STYLE)))
+        .layer(middleware::from_fn_with_state((api.clone(), guard.without_tokens()), guarded))
         .with_state(api)
+}
+
+/// What whoever runs the process asks it: it says no more than whether the process answers, and whether the job runs.
+fn probes(api: Api) -> Router {
+    Router::new().route("/healthz", get(|| async { "the process answers\n" })).route("/readyz", get(ready)).with_state(api)
+}
+
+async fn ready(State(job): State<RunningJob>) -> (StatusCode, &'static str) {
+    match job.is_running() {
+        true => (StatusCode::OK, "all subtasks run\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not all subtasks run\n"),
+    }
+}
+
+async fn figures(State(job): State<RunningJob>) -> Result<impl IntoResponse, Refusal> {
+    let text = metrics::text(&job.look());
+    let failed = |error: std::fmt::Error| Refusal::without_hint(StatusCode::INTERNAL_SERVER_ERROR, format!("write the metrics: {error}"));
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text.map_err(failed)?))
 }
 
 /// Nothing of a request but its head is read before this has let it in.
 async fn guarded(State((api, guard)): State<(Api, Guard)>, request: Request, next: Next) -> Response {
-    match guard.refuse(request.headers()) {
+    match guard.refuse(request.uri().path(), request.headers()) {
         Some((status, why)) => {
             api.bodies.discard(request.into_body());
             Refusal::without_hint(status, why).into_response()

@@ -3,7 +3,7 @@
 use super::Api;
 use super::body::Bodies;
 use super::connections::{Room, serve};
-use super::guard::Guard;
+use super::guard::{Guard, Tokens};
 use super::job::{Ended, RunningJob};
 use super::routes::router;
 use crate::failure::Failure;
@@ -20,6 +20,8 @@ use weir_engine::{EngineError, ErrorKind};
 
 /// The variable that holds the token.
 pub(crate) const TOKEN: &str = "WEIR_API_TOKEN";
+/// The variable that holds a token for the figures alone.
+pub(crate) const METRICS_TOKEN: &str = "WEIR_METRICS_TOKEN";
 /// A savepoint of the end is written for so long at most: it is work of the job's, and whoever waits for it is not left alone.
 pub(super) const SAVEPOINT_WITHIN: Duration = Duration::from_secs(600);
 /// Every other request that is being worked on when the job has ended has its answer by then, or gets none.
@@ -29,23 +31,37 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiAddress {
     address: SocketAddr,
-    token: Option<String>,
+    tokens: Option<Tokens>,
+}
+
+/// Why it cannot be served there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BadAddress {
+    pub message: String,
+    pub hint: &'static str,
+}
+
+impl BadAddress {
+    /// As an error of `--api`.
+    pub fn of_option(self, named: &str) -> Failure {
+        Failure::Usage { message: format!("`--api {named}`: {}", self.message), hint: self.hint.into() }
+    }
 }
 
 impl ApiAddress {
-    /// `named` as on the command line. An address that others can reach needs a token.
-    pub fn parse(named: &str, token: Option<String>) -> Result<Self, Failure> {
-        let token = token.filter(|token| !token.is_empty());
-        let usage = |message: String, hint: &str| Failure::Usage { message, hint: hint.into() };
+    /// `named` as the user wrote it. An address that others can reach needs a token.
+    pub fn parse(named: &str, token: Option<String>, of_metrics: Option<String>) -> Result<Self, BadAddress> {
+        let given = |token: Option<String>| token.filter(|token| !token.is_empty());
+        let tokens = given(token).map(|all| Tokens { all, metrics: given(of_metrics) });
+        let refused = |message: String, hint| BadAddress { message, hint };
         let local = named.replacen("localhost", "127.0.0.1", 1);
-        let address: SocketAddr = local.parse().map_err(|_bad| {
-            usage(format!("`--api {named}`: this is no address"), "for example `--api 127.0.0.1:7070`; port 0 picks one")
-        })?;
-        if !address.ip().is_loopback() && token.is_none() {
-            let hint = format!("set `{TOKEN}` for the job and for whoever speaks to it, or stay on 127.0.0.1");
-            return Err(usage(format!("`--api {named}`: others can reach this address, and nothing would keep them out"), &hint));
+        let address: SocketAddr =
+            local.parse().map_err(|_bad| refused(format!("`{named}` is no address"), "for example `127.0.0.1:7070`; port 0 picks one"))?;
+        if !address.ip().is_loopback() && tokens.is_none() {
+            let hint = "set `WEIR_API_TOKEN` for the job and for whoever speaks to it, or `token` in [api]; or stay on 127.0.0.1";
+            return Err(refused(format!("others can reach `{named}`, and nothing would keep them out"), hint));
         }
-        Ok(Self { address, token })
+        Ok(Self { address, tokens })
     }
 }
 
@@ -67,7 +83,7 @@ impl ApiServer {
         };
         let listener = threads.block_on(TcpListener::bind(address.address)).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let guard = address.token.map_or(Guard::Loopback(bound), Guard::Token);
+        let guard = address.tokens.map_or(Guard::Loopback(bound), Guard::Tokens);
         let (close, closing) = watch::channel(false);
         let router = router(Api { job: job.clone(), bodies: Bodies::new(job.clock()) }, guard);
         let serve = serve(listener, router, Room::of(descriptor_limit()), job.clock(), closing);
@@ -96,8 +112,9 @@ mod tests {
 
     #[test]
     fn an_address_that_others_reach_needs_a_token() {
-        let parsed =
-            |named, token: Option<&str>| ApiAddress::parse(named, token.map(str::to_owned)).map_err(|failure| failure.exit_code()).err();
+        let parsed = |named, token: Option<&str>| {
+            ApiAddress::parse(named, token.map(str::to_owned), None).map_err(|bad| bad.of_option(named).exit_code()).err()
+        };
         assert_eq!(parsed("127.0.0.1:0", None), None);
         assert_eq!(parsed("localhost:80", None), None);
         assert_eq!(parsed("[::1]:80", None), None);

@@ -1,9 +1,9 @@
 //! What is shown of a running job.
 
 use super::changing::ChangeDocument;
-use crate::documents::{LagDocument, PluginDocument};
+use super::shown::{StatusEdge, StatusSubtask};
+use crate::documents::VertexFigures;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use weir_engine::outbox::OutboxStatus;
 
 /// `weir status`, and `GET /v1/job`.
@@ -19,6 +19,9 @@ pub struct JobStatusDocument {
     pub pid: u32,
     /// Since the job began to run in this process, s.
     pub uptime_s: f64,
+    /// The clock of the machine that it runs on, in ms since 1970.
+    #[serde(default)]
+    pub now_ms: i64,
     /// The job file.
     pub job_file: String,
     /// Where its objects are.
@@ -37,6 +40,18 @@ pub struct JobStatusDocument {
     pub restarts: u64,
     /// A rescale or an upgrade that is under way.
     pub change: Option<ChangeDocument>,
+    /// How records go from vertex to vertex.
+    #[serde(default)]
+    pub edges: Vec<StatusEdge>,
+    /// True while all subtasks run.
+    #[serde(default)]
+    pub running: bool,
+    /// Processor time of the process, s.
+    #[serde(default)]
+    pub cpu_s: f64,
+    /// Resident memory of the process, bytes.
+    #[serde(default)]
+    pub memory_bytes: u64,
     /// What waits to be published, for each sink with an outbox.
     #[serde(default)]
     pub outboxes: Vec<StatusOutbox>,
@@ -99,45 +114,30 @@ pub struct StatusVertex {
     pub id: String,
     /// Number of subtasks.
     pub parallelism: u32,
-    /// Records that it has read.
-    pub records_in: u64,
-    /// Records that it has emitted.
-    pub records_out: u64,
-    /// Records set aside.
-    pub quarantined: u64,
-    /// Records that came too late for every window that they would have been put into.
+    /// `source`, `operator` or `sink`.
     #[serde(default)]
-    pub late: u64,
-    /// Windows that were open at the last barrier.
+    pub kind: String,
+    /// A source's or a sink's.
     #[serde(default)]
-    pub open_windows: u64,
-    /// Records that a source could not read and skipped.
+    pub connector: Option<String>,
+    /// The first vertex of the task that it runs in: its own id, unless it is chained to another.
     #[serde(default)]
-    pub skipped: u64,
-    /// Records of a source that were further ahead of the clock than `max-ahead`, and moved no watermark.
+    pub task: String,
+    /// What each of its subtasks has counted.
     #[serde(default)]
-    pub ahead: u64,
+    pub subtasks: Vec<StatusSubtask>,
+    /// What it has counted.
+    #[serde(flatten)]
+    pub counted: VertexFigures,
     /// How far event time has come at its slowest subtask that is waited for, in ms since 1970; not there where nothing has been said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<i64>,
-    /// Bytes of state that an operator keeps, as they count against `limits.state-bytes`.
-    #[serde(default)]
-    pub state_bytes: u64,
-    /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
-    #[serde(default)]
-    pub lag: Option<LagDocument>,
     /// Why a source does not get what there is, while it does not, as of the last look at it, or why what a sink has does not get to where it goes: it goes on trying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// What the job file refers to, where it runs what that led to; `None` of a plugin in a file, and of one that an upgrade brought.
     #[serde(default)]
     pub reference: Option<ReferenceDocument>,
-    /// What its plugin has taken of what it may.
-    #[serde(default)]
-    pub plugin: PluginDocument,
-    /// What an operator counts itself, summed up.
-    #[serde(default)]
-    pub metrics: BTreeMap<String, i64>,
 }
 
 /// A reference to a plugin that is in no file, and what it led to when it was resolved.

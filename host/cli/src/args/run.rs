@@ -34,9 +34,9 @@ pub struct RunArgs {
     /// Where a sink's target says otherwise than the job's log how much is published: count all that waits as published. What the target lacks of it is lost.
     #[arg(long)]
     pub assume_published: bool,
-    /// Where the job can be spoken to; port 0 picks one. An address that others can reach needs `WEIR_API_TOKEN`.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    pub api: String,
+    /// Where the job can be spoken to, in place of what its file says; port 0 picks one. An address that others can reach needs a token.
+    #[arg(long, value_name = "ADDRESS")]
+    pub api: Option<String>,
     /// Let nobody speak to the job.
     #[arg(long, conflicts_with = "api")]
     pub no_api: bool,

@@ -4,6 +4,7 @@
 //! A setting that is not built yet is refused by name. What needs a plugin or a connector to be known (their own settings, declared
 //! inputs and outputs) is checked in [`crate::assemble`] and becomes a [`Problem`] of the same file.
 
+mod api;
 mod graph;
 mod model;
 mod nearby;
@@ -22,6 +23,8 @@ mod watermark;
 mod window;
 mod written;
 
+pub use api::Api;
+pub(crate) use api::api_token;
 pub use model::{Code, Input, JobFile, OnFailure, OperatorStep, Partitioning, PluginCode, Settings, SourceStep};
 pub use plugin_place::{BadPlace, OciReference, PluginPlace};
 pub use problem::{JobFileError, Problem, ProblemDocument, SourceText, Span, StepPlace};
@@ -102,6 +105,7 @@ fn understand(source: SourceText, folder: &Path, cores: u32) -> Result<(JobFile,
     let head = settings::read_head(&top, cores);
     let checkpoints = settings::read_checkpoints(&top);
     let (restart, restart_shown) = settings::read_restart(&top);
+    let api = api::read_api(&top);
     let raw = graph::RawSteps {
         sources: top.tables("source").into_iter().map(|(id, section)| steps::read_source(id, section)).collect(),
         operators: top.tables("operator").into_iter().map(|(id, section)| steps::read_operator(id, section)).collect(),
@@ -122,6 +126,7 @@ fn understand(source: SourceText, folder: &Path, cores: u32) -> Result<(JobFile,
         checkpoints,
         restart,
         restart_shown,
+        api,
         sources,
         operators,
         sinks,

@@ -1,5 +1,6 @@
 //! A job file as it was understood: every default is filled in, every reference is known to lead somewhere.
 
+use super::api::Api;
 use super::plugin_place::PluginPlace;
 use super::problem::{JobFileError, Problem, SourceText, Span, StepPlace};
 use super::section::Located;
@@ -35,6 +36,8 @@ pub struct JobFile {
     pub restart: RestartPolicy,
     /// The settings of `[restart]` as they hold.
     pub restart_shown: Map<String, Value>,
+    /// `[api]`.
+    pub api: Api,
     /// `[source.ID]`, in the order of the file.
     pub sources: Vec<SourceStep>,
     /// `[operator.ID]`, in the order of the file.

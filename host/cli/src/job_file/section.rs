@@ -73,7 +73,7 @@ impl<'a> Section<'a> {
     }
 
     /// What `read` makes of the key's value; a problem that names `expected` where it makes nothing.
-    fn read<T>(&self, key: &'static str, expected: &str, read: impl FnOnce(&'a DeValue<'a>) -> Option<T>) -> Option<Located<T>> {
+    pub fn read<T>(&self, key: &'static str, expected: &str, read: impl FnOnce(&'a DeValue<'a>) -> Option<T>) -> Option<Located<T>> {
         self.show(key, Value::Null);
         let value = self.get(key)?;
         match read(value.get_ref()) {

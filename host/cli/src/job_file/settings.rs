@@ -1,4 +1,4 @@
-//! The head of a job file and the tables that a job has once: `[checkpoints]` and `[restart]`.
+//! The head of a job file and the tables that a job has once: `[checkpoints]` and `[restart]`; `[api]` has a file of its own.
 
 use super::model::Checkpoints;
 use super::problem::Problem;

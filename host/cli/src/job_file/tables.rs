@@ -24,6 +24,7 @@ pub(crate) const HEAD: &[Setting] = &[
     Setting::new("parallelism", PARALLELISM, Found("the processors"), "How many subtasks each step has that does not say it."),
     Setting::new("checkpoints", Kind::Table(CHECKPOINTS), Nothing, "See below, and [checkpoints](checkpoints.md)."),
     Setting::new("restart", Kind::Table(RESTART), Nothing, "See below."),
+    Setting::new("api", Kind::Table(API), Nothing, "See below, and [running jobs](running-jobs.md)."),
     Setting::new("source", Kind::Tables(SOURCE_STEP), Nothing, "The sources, `[source.ID]`."),
     Setting::new("operator", Kind::Tables(OPERATOR), Nothing, "The operators, `[operator.ID]`."),
     Setting::new("sink", Kind::Tables(SINK_STEP), Nothing, "The sinks, `[sink.ID]`."),
@@ -105,6 +106,28 @@ pub(crate) const RESTART: &[Setting] = &[
     ),
     Setting::new("delay", Kind::DURATION, Value("100ms"), "How long the first waits."),
     Setting::new("max-delay", Kind::DURATION, Value("30s"), "How long one waits at most."),
+];
+
+/// `[api]`.
+pub(crate) const API: &[Setting] = &[
+    Setting::new(
+        "listen",
+        Kind::Text,
+        Value("127.0.0.1:0"),
+        "Where the job can be spoken to while it runs; port 0 picks one. An address that others can reach needs `token`. `--api` takes its place.",
+    ),
+    Setting::new(
+        "token",
+        Kind::Other("`\"${NAME}\"` or `{ file = \"…\" }`"),
+        Nothing,
+        "What each request has to show, as `Authorization: Bearer …`. It is read when the job is started, and by whoever speaks to it with `weir`. `WEIR_API_TOKEN` takes its place.",
+    ),
+    Setting::new(
+        "metrics-token",
+        Kind::Other("`\"${NAME}\"` or `{ file = \"…\" }`"),
+        Nothing,
+        "What is enough for [`/metrics`](metrics.md), and for nothing else. `WEIR_METRICS_TOKEN` takes its place.",
+    ),
 ];
 
 /// `[operator.ID]`.

@@ -8,12 +8,16 @@ use weir_secrets::{SecretError, Template};
 
 /// The text that a value stands for now: itself with its variables, or what `{ file = "…" }` leads to; `None`: it stands for none.
 pub(super) fn text_now(value: &DeValue<'_>) -> Option<Result<String, SecretError>> {
-    let template = match value {
-        DeValue::String(text) => Template::of(text),
-        DeValue::Table(table) if table.len() == 1 => Template::of_file(table.get("file")?.get_ref().as_str()?),
-        _ => return None,
-    };
-    Some(template.and_then(|template| template.value()))
+    Some(template_of(value)?.and_then(|template| template.value()))
+}
+
+/// The text that a value is, as it is written; `None`: it is none.
+pub(super) fn template_of(value: &DeValue<'_>) -> Option<Result<Template, SecretError>> {
+    match value {
+        DeValue::String(text) => Some(Template::of(text)),
+        DeValue::Table(table) if table.len() == 1 => Some(Template::of_file(table.get("file")?.get_ref().as_str()?)),
+        _ => None,
+    }
 }
 
 /// The number that an integer of the file stands for.

@@ -32,6 +32,8 @@ pub fn plan_text(plan: &PlanDocument) -> String {
     settings_lines(&plan.checkpoints, 2, &mut text);
     text.push_str("\nrestart\n");
     settings_lines(&plan.restart, 2, &mut text);
+    text.push_str("\napi\n");
+    settings_lines(&plan.api, 2, &mut text);
     text.push_str("\nafter a failure\n");
     for path in &plan.paths {
         text.push_str(&format!("  {} → {}: {}; {}\n", path.source, path.sink, path.delivery.text(), path.why));

@@ -4,8 +4,15 @@ use std::path::{Path, PathBuf};
 
 /// Peak resident memory in bytes, as Linux counts it; 0 where the system does not say.
 pub fn peak_memory_bytes() -> u64 {
-    std::fs::read_to_string("/proc/self/status").ok().and_then(|status| peak_of(&status)).unwrap_or(0)
+    read(Path::new(STATUS)).and_then(|status| peak_of(&status)).unwrap_or(0)
 }
+
+/// Resident memory in bytes; 0 where the system does not say.
+pub fn resident_memory_bytes() -> u64 {
+    read(Path::new(STATUS)).and_then(|status| kib_of(&status, "VmRSS:")).unwrap_or(0)
+}
+
+const STATUS: &str = "/proc/self/status";
 
 /// `VmHWM` of a `/proc/<pid>/status`.
 fn peak_of(status: &str) -> Option<u64> {

@@ -7,7 +7,7 @@ mod memory;
 pub(crate) use cpu::cpu_seconds;
 pub(crate) use descriptors::descriptor_limit;
 pub use descriptors::raise_descriptor_limit;
-pub(crate) use memory::{peak_memory_bytes, state_memory};
+pub(crate) use memory::{peak_memory_bytes, resident_memory_bytes, state_memory};
 
 /// How many processors the process may use, which is the default of `parallelism`.
 pub(crate) fn cores() -> u32 {

@@ -27,6 +27,16 @@ pub fn chain(runtime: &Runtime, id: &str, factory: Arc<dyn OperatorFactory>, win
     let metrics = Arc::<VertexMetrics>::default();
     let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).expect("it is made");
     let body = NodeBody::Operator(Box::new(subtask));
-    let node = Node { vertex: 0, id: id.into(), metrics, body, routes, quarantine: Vec::new(), late: Vec::new(), time: None };
+    let node = Node {
+        vertex: 0,
+        id: id.into(),
+        metrics,
+        counts: Arc::default(),
+        body,
+        routes,
+        quarantine: Vec::new(),
+        late: Vec::new(),
+        time: None,
+    };
     Chain::new(id.into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone())
 }

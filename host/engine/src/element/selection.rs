@@ -41,6 +41,14 @@ impl Selection {
         self.records.as_ref().map_or(self.batch.len(), |records| records.len())
     }
 
+    /// Bytes of the batch that they are of, in proportion where only some are selected.
+    pub fn byte_len(&self) -> usize {
+        match &self.records {
+            None => self.batch.byte_len(),
+            Some(records) => self.batch.byte_len() * records.len() / self.batch.len().max(1),
+        }
+    }
+
     /// True where none is.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -37,6 +37,8 @@ pub struct InputGate {
     announced: BTreeMap<CheckpointId, Barrier>,
     /// When a barrier that has arrived, and is aligned until then, begins to overtake.
     deadlines: BTreeMap<CheckpointId, Monotonic>,
+    /// When the first barrier of a checkpoint was taken out of its queue.
+    arrivals: BTreeMap<CheckpointId, Monotonic>,
     /// Barriers whose time is over.
     turned: Option<CheckpointId>,
     /// Set where queued barriers have to be looked at again.
@@ -88,6 +90,7 @@ impl InputGate {
             ahead: VecDeque::new(),
             announced: BTreeMap::new(),
             deadlines: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
             turned: None,
             look_again: false,
             blocked: vec![false; count],
@@ -118,6 +121,7 @@ impl InputGate {
             match self.take_or_register(appetite, cx) {
                 Some(Taken::Element(channel, element)) => self.on_element(channel, element),
                 Some(Taken::Overtaking { channel, barrier, overtaken }) => {
+                    self.note_arrival(barrier.checkpoint_id);
                     let actions = self.with_aligner(|aligner| aligner.on_overtaking(channel, barrier));
                     self.follow(actions, overtaken);
                 }
@@ -137,6 +141,12 @@ impl InputGate {
                 None => return Poll::Pending,
             }
         }
+    }
+
+    /// When the first barrier of a checkpoint that is handled now came out of its queue; `None`: on no channel. Nothing is kept of older ones.
+    pub(crate) fn take_arrival(&mut self, checkpoint_id: CheckpointId) -> Option<Monotonic> {
+        let newer = self.arrivals.split_off(&CheckpointId(checkpoint_id.0.saturating_add(1)));
+        std::mem::replace(&mut self.arrivals, newer).remove(&checkpoint_id)
     }
 
     /// When `Self::on_time` has to be called.
@@ -277,6 +287,7 @@ impl InputGate {
                 self.events.extend(merged.map(GateEvent::Progress));
             }
             StreamElement::Barrier(barrier) => {
+                self.note_arrival(barrier.checkpoint_id);
                 let actions = match &mut self.rule {
                     Rule::ExactlyOnce(aligner) => aligner.on_barrier(channel, barrier),
                     Rule::AtLeastOnce(tracker) => tracker.on_barrier(channel, barrier),
@@ -300,6 +311,11 @@ impl InputGate {
                 }
             }
         }
+    }
+
+    fn note_arrival(&mut self, checkpoint_id: CheckpointId) {
+        let clock = &self.clock;
+        self.arrivals.entry(checkpoint_id).or_insert_with(|| clock.now());
     }
 
     fn on_batch(&mut self, channel: usize, batch: Arc<RecordBatch>) {

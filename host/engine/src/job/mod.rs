@@ -10,6 +10,7 @@ mod pins;
 mod quarantine;
 mod restore;
 mod savepoint;
+mod shown_checkpoints;
 mod status;
 mod supervisor;
 mod trial;
@@ -32,6 +33,7 @@ pub use savepoint::{
     JobFileCopy, Pace, SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint,
     open_savepoint, savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
-pub use status::{CheckpointItem, JobStatus};
+pub use shown_checkpoints::{CheckpointState, ShownCheckpoint, ShownCheckpoints, ShownTask};
+pub use status::{CheckpointItem, JobStatus, ShownFailure, ShownLayout};
 pub use supervisor::restart::{RestartPolicy, RestartStrategy};
 pub use supervisor::run_job;

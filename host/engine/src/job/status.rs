@@ -1,12 +1,15 @@
 //! What a running job shows: counters and the checkpoints of this process.
 
-use super::JobGraph;
+use super::shown_checkpoints::{CheckpointState, ShownCheckpoints};
+use super::{JobGraph, layout};
 use crate::element::CheckpointId;
-use crate::metrics::{Counter, JobMetrics};
+use crate::metrics::{Counter, Histogram, JobMetrics};
 use crate::outbox::{OutboxStatus, Outboxes};
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How many checkpoints are kept for the report.
 const ITEMS: usize = 10_000;
@@ -33,9 +36,39 @@ pub struct JobStatus {
     pub completed: Counter,
     /// Checkpoints that have failed.
     pub failed: Counter,
+    /// How long those took that have completed.
+    pub durations: Histogram,
+    /// The newest checkpoints, whatever has become of them.
+    pub checkpoint_history: ShownCheckpoints,
+    /// Why attempts ended that were followed by another, oldest first.
+    failures: Mutex<VecDeque<ShownFailure>>,
+    running: AtomicBool,
     items: Mutex<VecDeque<CheckpointItem>>,
-    parallelism: Mutex<Vec<u32>>,
+    layout: Mutex<ShownLayout>,
     outboxes: Mutex<Shown>,
+}
+
+/// So many failures are shown.
+const FAILURES: usize = 100;
+
+/// Why an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownFailure {
+    /// When, in ms since 1970.
+    pub at_ms: i64,
+    /// The error, with a guest's backtrace behind its first line where it has one.
+    pub message: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+}
+
+/// How the newest attempt is laid out; empty before the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShownLayout {
+    /// The number of subtasks of each vertex.
+    pub parallelism: Vec<u32>,
+    /// For each vertex the first one of its task.
+    pub heads: Vec<usize>,
 }
 
 /// The outboxes of the newest attempt.
@@ -54,14 +87,18 @@ impl JobStatus {
         Self { metrics: JobMetrics::new(vertices), ..Self::default() }
     }
 
-    /// The number of subtasks of each vertex in the newest attempt; empty before the first.
-    pub fn parallelism(&self) -> Vec<u32> {
-        self.parallelism.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    /// How the newest attempt is laid out.
+    pub fn layout(&self) -> ShownLayout {
+        self.layout.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn set_parallelism(&self, graph: &JobGraph) {
+    pub(super) fn set_layout(&self, graph: &JobGraph) {
         let parallelism = graph.vertices.iter().map(|vertex| vertex.parallelism).collect();
-        *self.parallelism.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = parallelism;
+        let mut heads: Vec<usize> = (0..graph.vertices.len()).collect();
+        for task in layout(graph) {
+            task.members.iter().for_each(|&vertex| heads[vertex] = task.members[0]);
+        }
+        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = ShownLayout { parallelism, heads };
     }
 
     pub(super) fn set_outboxes(&self, outboxes: Arc<Outboxes>) {
@@ -74,12 +111,40 @@ impl JobStatus {
         outboxes.status()
     }
 
+    /// Why attempts of this process ended that were followed by another, the newest first; 100 at most.
+    pub fn failures(&self) -> Vec<ShownFailure> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    }
+
+    pub(super) fn on_failure(&self, failure: ShownFailure) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() == FAILURES {
+            failures.pop_front();
+        }
+        failures.push_back(failure);
+    }
+
+    /// True while every subtask works: it has been started, and has restored what it was to restore.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Relaxed)
+    }
+
+    pub(super) fn set_running(&self, running: bool) {
+        self.running.store(running, Relaxed);
+        if !running {
+            self.checkpoint_history.on_attempt_over();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<CheckpointItem>> {
         self.items.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(super) fn on_completed(&self, item: CheckpointItem) {
         self.completed.add(1);
+        let duration = Duration::from_millis(item.duration_ms);
+        self.durations.observe(duration);
+        self.checkpoint_history.on_end(item.checkpoint_id, CheckpointState::Completed, duration, item.bytes);
         let mut items = self.lock();
         if items.len() == ITEMS {
             items.pop_front();

@@ -11,7 +11,7 @@ use super::{Emitted, OperatorSubtask, OutputTime, Successor};
 use crate::element::{CheckpointId, Progress, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
-use crate::metrics::VertexMetrics;
+use crate::metrics::{Occupation, SubtaskMetrics, VertexMetrics};
 use crate::operator::{LATE_OUTPUT, QUARANTINE_OUTPUT};
 use crate::outbox::StagingWriter;
 use crate::runtime::Clock;
@@ -42,6 +42,8 @@ pub struct Node {
     pub id: String,
     /// The vertex's counters.
     pub metrics: Arc<VertexMetrics>,
+    /// The subtask's.
+    pub counts: Arc<SubtaskMetrics>,
     /// What it does.
     pub body: NodeBody,
     /// For each output the targets of its records.
@@ -97,6 +99,8 @@ pub struct Chain {
     ahead: Vec<Delivery>,
     /// How long calls have waited since it was asked last.
     waited: Duration,
+    /// Whether there was room when it was asked last.
+    has_room: bool,
 }
 
 /// An operator that waits to take over.
@@ -134,6 +138,7 @@ impl Chain {
             waiting,
             ahead,
             waited: Duration::ZERO,
+            has_room: true,
         }
     }
 
@@ -173,6 +178,17 @@ impl Chain {
 
     /// Ready where records may be worked off: there is room downstream and in its sinks, and no outbox sink has stopped behind a barrier.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
+        let room = self.poll_all_room(cx);
+        self.has_room = room.is_ready();
+        room
+    }
+
+    /// What a task is at that has nothing to step to.
+    pub(crate) fn waits_at(&self) -> Occupation {
+        if self.has_room { Occupation::Idle } else { Occupation::Backpressured }
+    }
+
+    fn poll_all_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GateClosed>> {
         if self.output.poll_room(cx)?.is_pending() {
             return Poll::Pending;
         }
@@ -241,16 +257,19 @@ impl Chain {
 
     async fn process_node(&mut self, place: usize, input: u32, keyed: bool, batch: Arc<RecordBatch>) -> Result<(), EngineError> {
         let node = &mut self.nodes[place];
-        node.metrics.records_in.add(batch.len() as u64);
-        let subtask = match &mut node.body {
-            NodeBody::Sink(writer) => return writer.write(&batch).map_err(|error| error.context(&node.id)),
-            NodeBody::Outbox(writer) => return writer.write(&batch).map_err(|error| error.context(&node.id)),
-            NodeBody::Operator(subtask) => subtask,
-        };
-        let mut emitted = Emitted::new();
-        for call in subtask.calls_of(input, keyed, batch) {
-            emitted.extend(waiting(&*self.clock, &mut self.waited, subtask.call(&call)).await?);
+        node.counts.records_in.add(batch.len() as u64);
+        node.counts.bytes_in.add(batch.byte_len() as u64);
+        let (began, mut emitted) = (self.clock.now(), Emitted::new());
+        match &mut node.body {
+            NodeBody::Sink(writer) => writer.write(&batch).map_err(|error| error.context(&node.id))?,
+            NodeBody::Outbox(writer) => writer.write(&batch).map_err(|error| error.context(&node.id))?,
+            NodeBody::Operator(subtask) => {
+                for call in subtask.calls_of(input, keyed, batch) {
+                    emitted.extend(waiting(&*self.clock, &mut self.waited, subtask.call(&call)).await?);
+                }
+            }
         }
+        node.counts.batch_time.observe(self.clock.now().saturating_sub(began));
         self.route_all(place, emitted)
     }
 
@@ -273,7 +292,7 @@ impl Chain {
             return Err(EngineError::new(ErrorKind::Bug, format!("{}: records for output {output}, which leads nowhere", node.id)));
         };
         if !matches!(output, QUARANTINE_OUTPUT | LATE_OUTPUT) {
-            node.metrics.records_out.add(records.len() as u64);
+            node.counts.emitted(records.len(), records.byte_len());
             if let Some(time) = &mut node.time {
                 time.on_emitted(&records);
             }

@@ -100,6 +100,7 @@ fn node_with(
         vertex,
         id: id.into(),
         metrics,
+        counts: Arc::default(),
         body: NodeBody::Operator(Box::new(subtask)),
         routes: vec![routes],
         quarantine: Vec::new(),

@@ -72,7 +72,17 @@ fn node(runtime: &crate::runtime::Runtime, routes: Vec<Target>) -> Node {
     let metrics = Arc::<VertexMetrics>::default();
     let subtask = OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), runtime.clock.clone()).unwrap();
     let body = NodeBody::Operator(Box::new(subtask));
-    Node { vertex: 0, id: "a".into(), metrics, body, routes: vec![routes], quarantine: Vec::new(), late: Vec::new(), time: None }
+    Node {
+        vertex: 0,
+        id: "a".into(),
+        metrics,
+        counts: Arc::default(),
+        body,
+        routes: vec![routes],
+        quarantine: Vec::new(),
+        late: Vec::new(),
+        time: None,
+    }
 }
 
 #[test]

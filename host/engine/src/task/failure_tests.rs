@@ -106,8 +106,17 @@ fn a_task_behind_a_gate_tells_of_its_failure_before_any_of_it_is_gone() {
         let subtask =
             OperatorSubtask::new(place, &MemoryBackendFactory::new(1), metrics.clone(), Simulator::new(1).runtime().clock).unwrap();
         let body = NodeBody::Operator(Box::new(subtask));
-        let node =
-            Node { vertex: 0, id: "a".into(), metrics, body, routes: Vec::new(), quarantine: Vec::new(), late: Vec::new(), time: None };
+        let node = Node {
+            vertex: 0,
+            id: "a".into(),
+            metrics,
+            counts: Arc::default(),
+            body,
+            routes: Vec::new(),
+            quarantine: Vec::new(),
+            late: Vec::new(),
+            time: None,
+        };
         let chain = Chain::new("a".into(), vec![node], Vec::new(), Output::default(), runtime.clock.clone());
         OperatorTask::new(gate, chain, snapshots(runtime, events.clone()), inbox, events, runtime.clock.clone()).run().boxed()
     });
@@ -125,6 +134,7 @@ fn a_task_that_reads_tells_of_its_failure_before_any_of_it_is_gone() {
             bounded: true,
             limiter: None,
             metrics: Arc::default(),
+            counts: Arc::default(),
             time: None,
         };
         let clock = runtime.clock.clone();

@@ -98,7 +98,14 @@ pub enum TaskControl {
 #[derive(Debug)]
 pub enum TaskEvent {
     /// It has handled a checkpoint's barrier: what is left to do for that happens in the background, whatever the task is at.
-    Captured(CheckpointId),
+    Captured {
+        /// The checkpoint.
+        checkpoint_id: CheckpointId,
+        /// From the barrier's arrival on the first channel until it was handled.
+        alignment: Duration,
+        /// How long it took to capture the state.
+        capture: Duration,
+    },
     /// Its part of a checkpoint is durable.
     Acknowledged {
         /// The checkpoint.

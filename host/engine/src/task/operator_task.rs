@@ -94,9 +94,9 @@ impl OperatorTask {
     async fn work(&mut self) -> Result<(), EngineError> {
         self.chain.restore().await?;
         self.events.send(TaskEvent::Running);
-        let mut turn = Turn::new(self.clock.clone());
+        let mut turn = Turn::new(self.clock.clone(), self.chain.nodes[0].counts.occupations.clone());
         loop {
-            match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
+            match poll_fn(|cx| turn.poll(|| (self.poll_step(cx), self.chain.waits_at()))).await? {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Gate(event) => self.on_gate(event).await?,
                 Step::Advance => self.chain.advance().await?,
@@ -243,8 +243,10 @@ impl OperatorTask {
         self.last_taken = Some(checkpoint_id);
         self.announced.retain(|&announced| announced > checkpoint_id);
         let began = self.clock.now();
+        let alignment = self.gate.take_arrival(checkpoint_id).map_or(Duration::ZERO, |arrival| began.saturating_sub(arrival));
         self.snapshots.take(checkpoint_id, &mut self.chain, None, in_flight)?;
-        self.events.send(TaskEvent::Captured(checkpoint_id));
+        let capture = self.clock.now().saturating_sub(began);
+        self.events.send(TaskEvent::Captured { checkpoint_id, alignment, capture });
         if self.chain.swap(checkpoint_id) {
             self.events.send(TaskEvent::Swapped(self.clock.now().saturating_sub(began)));
         }

@@ -9,7 +9,7 @@ use super::{Chain, InFlight, RateLimiter, Snapshots, SourceClock, TaskControl, T
 use crate::element::{Barrier, CheckpointId, END_OF_TIME, Progress, RecordBatch, StreamElement};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{InFlightBudget, InFlightRecords, InputChannel};
-use crate::metrics::VertexMetrics;
+use crate::metrics::{SubtaskMetrics, VertexMetrics};
 use crate::operator::QuarantineLimit;
 use crate::runtime::{Clock, Monotonic};
 use crate::source::{ReadStatus, SourceReader, SplitBatch, SplitState, is_caught_up};
@@ -64,6 +64,8 @@ pub struct Reading {
     pub limiter: Option<Arc<RateLimiter>>,
     /// The source's counters.
     pub metrics: Arc<VertexMetrics>,
+    /// The subtask's.
+    pub counts: Arc<SubtaskMetrics>,
     /// Where the source makes watermarks: what its subtasks have in common.
     pub time: Option<SourceClock>,
 }
@@ -153,9 +155,9 @@ impl SourceTask {
     async fn work(&mut self) -> Result<(), EngineError> {
         self.events.send(TaskEvent::Running);
         self.lag.look(&*self.reading.reader);
-        let mut turn = Turn::new(self.clock.clone());
+        let mut turn = Turn::new(self.clock.clone(), self.reading.counts.occupations.clone());
         loop {
-            match poll_fn(|cx| turn.poll(|| self.poll_step(cx))).await? {
+            match poll_fn(|cx| turn.poll(|| (self.poll_step(cx), self.chain.waits_at()))).await? {
                 Step::Control(control) => self.on_control(control)?,
                 Step::Read(status) => self.on_read(status).await?,
                 Step::Restored(from, batch) => self.on_restored(from, batch).await?,
@@ -249,16 +251,13 @@ impl SourceTask {
 
     async fn on_read(&mut self, status: ReadStatus) -> Result<(), EngineError> {
         self.lag.on_read(&*self.reading.reader);
-        let skipped = self.reading.reader.skipped();
-        self.reading.metrics.skipped.add(skipped - self.skipped);
-        self.skipped = skipped;
+        let before = std::mem::replace(&mut self.skipped, self.reading.reader.skipped());
+        self.reading.metrics.skipped.add(self.skipped - before);
         self.quarantine().await?;
         if !self.batch.is_empty() {
-            if let Some(time) = &mut self.time {
-                time.on_read(&self.batch);
-            }
+            self.time.iter_mut().for_each(|time| time.on_read(&self.batch));
             let batch = self.batch.take();
-            self.reading.metrics.records_out.add(batch.len() as u64);
+            self.reading.counts.emitted(batch.len(), batch.byte_len());
             let (records, began) = (batch.len(), self.clock.now());
             self.chain.process_from_source(batch).await?;
             self.call_pace.observe(records, began + self.chain.take_waited(), self.clock.now());
@@ -362,7 +361,8 @@ impl SourceTask {
         let in_flight = if self.restored.is_empty() { InFlight::Nothing } else { InFlight::Awaited };
         let began = self.clock.now();
         self.snapshots.take(checkpoint_id, &mut self.chain, source, in_flight).map_err(|error| error.context(&self.reading.id))?;
-        self.events.send(TaskEvent::Captured(checkpoint_id));
+        let capture = self.clock.now().saturating_sub(began);
+        self.events.send(TaskEvent::Captured { checkpoint_id, alignment: Monotonic::ZERO, capture });
         if self.chain.swap(checkpoint_id) {
             self.events.send(TaskEvent::Swapped(self.clock.now().saturating_sub(began)));
         }

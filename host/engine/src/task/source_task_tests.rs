@@ -109,6 +109,7 @@ impl Running {
             bounded: false,
             limiter: None,
             metrics: metrics.clone(),
+            counts: Arc::default(),
             time: None,
         };
         let chain = Chain::new("lines".into(), Vec::new(), Vec::new(), Output::default(), runtime.clock.clone());

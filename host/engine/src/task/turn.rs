@@ -2,7 +2,9 @@
 //!
 //! Letting them costs a wake of a parked thread, microseconds for every batch, so a task goes on stepping for as long as its clock's
 //! [`Clock::turn`] says. A task that has to wait gives its turn up by waiting. Others wait for a turn and one step more at most.
+//! What the task is at is accounted for here as well: it is busy from its turn's begin until it waits.
 
+use crate::metrics::{Occupation, Occupations, Occupied};
 use crate::runtime::{Clock, Monotonic, yield_now};
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,20 +17,25 @@ pub(super) struct Turn {
     clock: Arc<dyn Clock>,
     /// When the turn began, and the steps made since.
     under_way: Option<(Monotonic, usize)>,
+    occupied: Occupied,
 }
 
 impl Turn {
-    /// No turn has begun.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, under_way: None }
+    /// No turn has begun; what it is at is told to `occupations`.
+    pub fn new(clock: Arc<dyn Clock>, occupations: Arc<Occupations>) -> Self {
+        Self { under_way: None, occupied: Occupied::begin(occupations, clock.clone()), clock }
     }
 
-    /// Begins a turn where none is under way, polls for the next step, and ends the turn where the task has to wait for one.
-    pub fn poll<T>(&mut self, poll_step: impl FnOnce() -> Poll<T>) -> Poll<T> {
-        self.under_way.get_or_insert_with(|| (self.clock.now(), 0));
-        let step = poll_step();
+    /// Begins a turn where none is under way, polls for the next step, and ends the turn where the task has to wait for one; `poll_step` says at what it is then.
+    pub fn poll<T>(&mut self, poll_step: impl FnOnce() -> (Poll<T>, Occupation)) -> Poll<T> {
+        if self.under_way.is_none() {
+            self.under_way = Some((self.clock.now(), 0));
+            self.occupied.turn_to(Occupation::Busy);
+        }
+        let (step, waits) = poll_step();
         if step.is_pending() {
             self.under_way = None;
+            self.occupied.turn_to(waits);
         }
         step
     }
@@ -87,11 +94,12 @@ mod tests {
     #[track_caller]
     fn check(turn_us: u64, step_us: u64, waits: usize, expect: &[usize]) {
         let clock = Arc::new(StepClock { now: Mutex::default(), turn: Duration::from_micros(turn_us) });
-        let (made, mut turn) = (Mutex::new(0), Turn::new(clock.clone()));
+        let (made, mut turn) = (Mutex::new(0), Turn::new(clock.clone(), Arc::default()));
         let mut task = Box::pin(async {
             loop {
                 let mut waited = *made.lock().unwrap() % waits != 0 || *made.lock().unwrap() == 0;
-                poll_fn(|_| turn.poll(|| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })).await;
+                let mut step = || if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending };
+                poll_fn(|_| turn.poll(|| (step(), Occupation::Idle))).await;
                 *made.lock().unwrap() += 1;
                 *clock.now.lock().unwrap() += Duration::from_micros(step_us);
                 turn.step_made().await;

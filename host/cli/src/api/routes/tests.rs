@@ -1,7 +1,9 @@
 use super::*;
 use crate::api::body::{ALL_MAX, Bodies, COMPONENT_MAX, JSON_MAX, UPLOADS_MAX};
 use crate::api::change::Shape;
+use crate::api::guard::Tokens;
 use crate::api::server::SAVEPOINT_WITHIN;
+use crate::api::shown::{ShownGraph, ShownVertex};
 use crate::api::{Ended, RunningParts};
 use crate::job_file::{SourceText, parse};
 use crate::plugins::Compiler;
@@ -27,8 +29,8 @@ fn the_description_names_every_route_and_no_other() {
         .collect();
     let source = include_str!("../routes.rs");
     let routed: BTreeSet<(String, String)> = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(".route(\""))
+        .split(".route(\"")
+        .skip(1)
         .map(|rest| {
             let (path, handler) = rest.split_once("\", ").expect("a path and a handler");
             (path.to_owned(), handler.split('(').next().expect("a method").to_owned())
@@ -77,7 +79,10 @@ impl Bench {
             store: Arc::new(threads.block_on(opened).expect("memory")),
             runtime: threads.runtime(),
             threads: threads.control().clone(),
-            vertices: vec![("in".into(), 1)],
+            graph: ShownGraph {
+                vertices: vec![ShownVertex { id: "in".into(), parallelism: 1, kind: "source", connector: Some("stdin") }],
+                edges: Vec::new(),
+            },
             shape: Shape {
                 file,
                 plugins: Default::default(),
@@ -87,6 +92,7 @@ impl Bench {
                 upgraded_to: Default::default(),
                 compiler: Compiler::new(Screen::of_process(true), false),
             },
+            plan: json!({ "job": "j" }),
             storage: "memory:/j".into(),
             job_file: "/jobs/job.toml".into(),
             job_copy: JobFileCopy { text: Default::default(), folder: "/jobs".into(), pinned: Vec::new() },
@@ -96,15 +102,27 @@ impl Bench {
 
     /// The status, and the answer where it is JSON.
     fn ask(&self, method: &str, path: &str, json: &str) -> (u16, Value) {
+        let (status, _, answer) = self.send(method, path, json, Some("t"));
+        (status, serde_json::from_str(&answer).unwrap_or_default())
+    }
+
+    /// The same of a request without a body, with this token or none.
+    fn ask_text(&self, method: &str, path: &str, token: Option<&str>) -> (u16, String) {
+        let (status, _, answer) = self.send(method, path, "", token);
+        (status, answer)
+    }
+
+    fn send(&self, method: &str, path: &str, json: &str, token: Option<&str>) -> (u16, header::HeaderMap, String) {
         let api = Api { job: self.job.clone(), bodies: Bodies::new(self.job.clock()) };
-        let router = TowerToHyperService::new(router(api, Guard::Token("t".into())));
-        let request = axum::http::Request::builder().method(method).uri(path).header("authorization", "Bearer t");
+        let router = TowerToHyperService::new(router(api, Guard::Tokens(Tokens { all: "t".into(), metrics: None })));
+        let request = axum::http::Request::builder().method(method).uri(path);
+        let request = token.into_iter().fold(request, |request, token| request.header("authorization", format!("Bearer {token}")));
         let request = request.header("content-type", "application/json").body(Body::from(json.to_owned())).expect("a request");
         self.threads.block_on(async {
             let answer = router.call(request).await.expect("every request has an answer");
-            let status = answer.status().as_u16();
+            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
             let bytes = to_bytes(answer.into_body(), 1 << 20).await.expect("a short answer");
-            (status, serde_json::from_slice(&bytes).unwrap_or_default())
+            (status, headers, String::from_utf8_lossy(&bytes).into_owned())
         })
     }
 }
@@ -176,6 +194,49 @@ fn whatever_is_refused_is_refused_in_json_with_a_hint() {
         let errors = described.pointer("/components/responses/Error/description").and_then(Value::as_str).expect("a text");
         assert!(errors.contains(&status.to_string()), "{status} is not described");
     }
+}
+
+#[test]
+fn probes_need_no_token_and_the_figures_do() {
+    let bench = Bench::new(STANDARD);
+    let ask = |path: &str, token: Option<&str>| bench.ask_text("GET", path, token).0;
+    assert_eq!((ask("/healthz", None), ask("/readyz", None), ask("/metrics", None)), (200, 503, 401), "no subtask runs yet");
+    let (status, text) = bench.ask_text("GET", "/metrics", Some("t"));
+    assert!(status == 200 && text.contains("weir_job_running{job_name=\"j\"} 0.0\n"), "{text}");
+    let said = ["/healthz", "/readyz"].map(|path| bench.ask_text("GET", path, None).1);
+    assert_eq!(said, ["the process answers\n", "not all subtasks run\n"], "and nothing of the job");
+}
+
+#[test]
+fn the_page_needs_no_token_and_loads_nothing_of_others() {
+    let bench = Bench::new(STANDARD);
+    for (path, kind) in [("/", "text/html"), ("/app.js", "text/javascript"), ("/app.css", "text/css")] {
+        let (status, headers, text) = bench.send("GET", path, "", None);
+        let has = |name: &str, value: &str| headers.get(name).is_some_and(|has| has.to_str().is_ok_and(|has| has.contains(value)));
+        assert!(status == 200 && !text.is_empty() && has("content-type", kind), "{path}: {headers:?}");
+        for rule in ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "form-action 'none'"] {
+            assert!(has("content-security-policy", rule), "{path}: {headers:?}");
+        }
+        assert!(has("x-content-type-options", "nosniff") && has("referrer-policy", "no-referrer"), "{path}: {headers:?}");
+    }
+    let (_, _, page) = bench.send("GET", "/", "", None);
+    assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains("<script>"), "the policy lets none of these in");
+}
+
+#[test]
+fn what_the_page_asks_for_is_told_to_who_has_the_token() {
+    let bench = Bench::new(STANDARD);
+    for path in ["/v1/checkpoints", "/v1/failures", "/v1/config", "/v1/events"] {
+        assert_eq!(bench.ask_text("GET", path, None).0, 401, "{path}");
+    }
+    assert_eq!(bench.ask("GET", "/v1/checkpoints", "").1["checkpoints"], json!([]));
+    assert_eq!(bench.ask("GET", "/v1/failures", "").1["failures"], json!([]));
+    assert_eq!(bench.ask("GET", "/v1/config", "").1, json!({ "job": "j" }));
+    // A stream that ends with the job: first how it is, then how it ended.
+    bench.job.end(Ended { outcome: "finished".into(), error: None, hint: None });
+    let (status, events) = bench.ask_text("GET", "/v1/events", Some("t"));
+    let events: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!((status, events), (200, vec!["job", "ended"]));
 }
 
 #[test]

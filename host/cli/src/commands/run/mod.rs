@@ -9,13 +9,14 @@ mod options;
 mod report;
 mod steady_rate;
 
-use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, Started, absolute_storage};
+use crate::api::{ApiAddress, ApiServer, Ended, RunningJob, RunningParts, ShownGraph, Started, absolute_storage};
 use crate::args::{Output, RunArgs};
 use crate::context::{Context, tell};
 use crate::documents::{Outcome, RunDocument};
 use crate::failure::{FAILED, Failure};
 use crate::figures::{NextCommands, summary};
 use crate::job_file::JobFile;
+use crate::plan::plan;
 use crate::plugins::{GoingOn, PluginOrigins, moved_tags, refuse_newer_worlds, stand_ins};
 use crate::process::{cpu_seconds, peak_memory_bytes, raise_descriptor_limit, state_memory};
 use crate::registry::{Registration, Registry};
@@ -114,9 +115,9 @@ struct Run<'a> {
 impl Run<'_> {
     fn run(&self, document: &mut RunDocument) -> Result<(), Failure> {
         let start = start_mode(self.args)?;
-        let address = api_address(self.args)?;
         let job = self.job(&start)?;
         document.job.clone_from(&job.name);
+        let address = api_address(self.args, &job)?;
         refuse_two_documents(self.context.output, &job)?;
         let storage = absolute_storage(&job.checkpoints.storage.value, &job.folder, &job.name);
         let job_file = self.args.job.as_ref().map_or_else(|| job.source.name.to_string(), |path| absolute(path));
@@ -175,7 +176,8 @@ impl Run<'_> {
             store,
             runtime: self.runtime.clone(),
             threads: self.threads.control().clone(),
-            vertices: assembly.graph.vertices.iter().map(|vertex| (vertex.id.clone(), vertex.parallelism)).collect(),
+            graph: ShownGraph::of(&assembly.graph),
+            plan: serde_json::to_value(plan(&job, &assembly, &found)).unwrap_or_default(),
             storage: storage.clone(),
             job_file,
             job_copy,

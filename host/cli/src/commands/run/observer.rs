@@ -68,11 +68,11 @@ impl Watched {
     }
 
     fn records_in(&self) -> u64 {
-        self.sources.iter().map(|&vertex| self.status.metrics.vertices[vertex].records_out.get()).sum()
+        self.sources.iter().map(|&vertex| self.status.metrics.vertices[vertex].records_out()).sum()
     }
 
     fn records_out(&self) -> u64 {
-        self.sinks.iter().map(|&vertex| self.status.metrics.vertices[vertex].records_in.get()).sum()
+        self.sinks.iter().map(|&vertex| self.status.metrics.vertices[vertex].records_in()).sum()
     }
 
     /// Takes one sample, and says how long to wait for the next.

@@ -1,13 +1,14 @@
 //! What the command line says of a run: where it starts, where its API is served, and what does not go together.
 
-use crate::api::{ApiAddress, TOKEN};
+use crate::api::{ApiAddress, METRICS_TOKEN, TOKEN};
 use crate::args::{Output, RunArgs};
 use crate::failure::Failure;
-use crate::job_file::{JobFile, SourceStep};
+use crate::job_file::{Api, JobFile, Located, Problem, SourceStep, Span};
 use crate::start::{StartPoint, start_point};
 use std::path::Path;
 use weir_connectors::{settings_of_sources, sink_capabilities};
 use weir_engine::job::StartMode;
+use weir_secrets::Template;
 
 /// The setting with which a source reads on what comes while the job runs.
 const FOLLOW: &str = "follow";
@@ -17,12 +18,37 @@ pub(super) fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-/// Where to serve the API; `None`: nowhere.
-pub(super) fn api_address(args: &RunArgs) -> Result<Option<ApiAddress>, Failure> {
+/// Where to serve the API; `None`: nowhere. The command line and the environment come before the job file.
+pub(super) fn api_address(args: &RunArgs, job: &JobFile) -> Result<Option<ApiAddress>, Failure> {
     if args.no_api {
         return Ok(None);
     }
-    ApiAddress::parse(&args.api, std::env::var(TOKEN).ok()).map(Some)
+    let Api { listen, token, metrics_token, .. } = &job.api;
+    let refused = |span: &Span, message: String, hint: &str| job.refuse(vec![Problem::new(span.clone(), message).hint(hint)]);
+    let read =
+        |variable: &str, said: &Option<Located<Template>>| match (std::env::var(variable).ok().filter(|given| !given.is_empty()), said) {
+            (Some(given), _) => Ok(Some(given)),
+            (None, None) => Ok(None),
+            (None, Some(said)) => match said.value.secret() {
+                Ok(token) if token.is_empty() => {
+                    refused(&said.span, "a token of [api] is empty, and would keep nobody out".into(), "make a long one by chance")?;
+                    Ok(None)
+                }
+                Ok(token) => Ok(Some(token)),
+                Err(error) => refused(&said.span, format!("a token of [api]: {error}"), error.hint()).map(|()| None),
+            },
+        };
+    let (token, metrics_token) = (read(TOKEN, token)?, read(METRICS_TOKEN, metrics_token)?);
+    match &args.api {
+        Some(named) => ApiAddress::parse(named, token, metrics_token).map_err(|bad| bad.of_option(named)).map(Some),
+        None => match ApiAddress::parse(&listen.value, token, metrics_token) {
+            Ok(address) => Ok(Some(address)),
+            Err(bad) => {
+                refused(&listen.span, format!("`listen` of [api]: {}", bad.message), bad.hint)?;
+                Ok(None)
+            }
+        },
+    }
 }
 
 /// Where the run starts.
@@ -80,7 +106,7 @@ mod tests {
             accept_lost_output: false,
             republish: false,
             assume_published: false,
-            api: String::new(),
+            api: None,
             no_api: true,
             until_stdin_ends: false,
             developed: false,

@@ -3,7 +3,7 @@
 use super::observer::checkpoint_document;
 use super::steady_rate::{Sample, first_record_at, steady_rates};
 use crate::assemble::Assembly;
-use crate::documents::{LagDocument, Outcome, PluginDocument, RunCheckpoints, RunDocument, RunVertex, SCHEMA};
+use crate::documents::{Outcome, RunCheckpoints, RunDocument, RunVertex, SCHEMA, VertexFigures};
 use crate::process::{cpu_seconds, peak_memory_bytes};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,17 +37,7 @@ pub(super) fn fill(document: &mut RunDocument, assembly: &Assembly, status: &Job
     let vertex = |(vertex, metrics): (&Vertex, &Arc<VertexMetrics>)| RunVertex {
         id: vertex.id.clone(),
         parallelism: vertex.parallelism,
-        records_in: metrics.records_in.get(),
-        records_out: metrics.records_out.get(),
-        quarantined: metrics.quarantined.get(),
-        late: metrics.late.get(),
-        open_windows: metrics.open_windows.get(),
-        skipped: metrics.skipped.get(),
-        ahead: metrics.ahead.get(),
-        state_bytes: metrics.state_bytes.get(),
-        lag: LagDocument::of(metrics.lag.get()),
-        plugin: PluginDocument::of(&metrics.plugin),
-        metrics: metrics.own.get(),
+        counted: VertexFigures::of(metrics),
     };
     document.vertices = vertices.map(vertex).collect();
     document.cpu_s = cpu_seconds();

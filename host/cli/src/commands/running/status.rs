@@ -5,7 +5,7 @@ use crate::client::{JobClient, running};
 use crate::context::Context;
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
-use crate::figures::{bytes_text, grouped, lag_text, metrics_text, padded, plugin_text, time_text};
+use crate::figures::{bytes_text, counted_text, grouped, metrics_text, padded, plugin_text, time_text};
 use crate::job_file::duration_text;
 use crate::registry::Registered;
 use serde_json::json;
@@ -73,28 +73,17 @@ fn status_text(status: &JobStatusDocument) -> String {
     let mut text = format!("{job} {state} for {uptime_s:.0} s, process {pid}\n  {job_file}\n  {storage}\n");
     let width = status.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
     for vertex in &status.vertices {
-        let (records_in, records_out) = (grouped(vertex.records_in), grouped(vertex.records_out));
-        let aside = |count: u64, what: &str| if count > 0 { format!("  {} {what}", grouped(count)) } else { String::new() };
-        let (quarantined, skipped) = (aside(vertex.quarantined, "quarantined"), aside(vertex.skipped, "skipped"));
-        let late = aside(vertex.late, "late");
-        let open = aside(vertex.open_windows, if vertex.open_windows == 1 { "window open" } else { "windows open" });
-        let ahead = aside(vertex.ahead, "ahead of the clock");
         let watermark = vertex.watermark.map(|watermark| format!("  watermark {}", time_text(watermark))).unwrap_or_default();
-        let state = if vertex.state_bytes > 0 { format!("  {} of state", bytes_text(vertex.state_bytes)) } else { String::new() };
-        let lag = lag_text(vertex.lag.as_ref());
-        text.push_str(&format!(
-            "  {}  {:>3} ×  {records_in:>13} in  {records_out:>13} out{quarantined}{late}{open}{skipped}{ahead}{state}{lag}{watermark}\n",
-            padded(&vertex.id, width),
-            vertex.parallelism
-        ));
+        let (id, counted) = (padded(&vertex.id, width), counted_text(&vertex.counted));
+        text.push_str(&format!("  {id}  {:>3} ×  {counted}{watermark}\n", vertex.parallelism));
         // What keeps a sink from publishing stands below, with what waits for that.
         let is_below = status.outboxes.iter().any(|outbox| outbox.sink == vertex.id);
         if let Some(trouble) = vertex.trouble.as_ref().filter(|_| !is_below) {
             text.push_str(&format!("  {:width$}  {trouble}\n", ""));
         }
         text.push_str(&reference_text(vertex.reference.as_ref(), width));
-        text.push_str(&plugin_text(&vertex.plugin, vertex.records_in, width));
-        text.push_str(&metrics_text(&vertex.metrics, width));
+        text.push_str(&plugin_text(&vertex.counted.plugin, vertex.counted.records_in, width));
+        text.push_str(&metrics_text(&vertex.counted.metrics, width));
     }
     let last = status
         .last_checkpoint

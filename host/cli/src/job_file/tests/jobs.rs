@@ -117,6 +117,21 @@ fn settings_of_checkpoints_and_restart_are_checked() {
 }
 
 #[test]
+fn a_token_is_named_and_not_written() {
+    check_with(
+        "[api]\ntoken = \"sesame\"\n",
+        "job.toml:17:9: `token` of [api] stands in the job file, which goes into savepoints and is shown (name a variable, `\"${NAME}\"`, or a file, `{ file = \"/run/secrets/…\" }`)",
+    );
+    check_with(
+        "[api]\nmetrics-token = \"${PATH}\"\n",
+        "job.toml:17:17: `metrics-token` of [api] stands beside no `token`, so everybody who may read the figures may do everything else as well (say `token` too)",
+    );
+    let api = parsed(&format!("{GOOD}[api]\nlisten = \"0.0.0.0:7070\"\ntoken = {{ file = \"/nowhere\" }}\n")).expect("right").api;
+    assert_eq!((api.listen.value.as_str(), api.token.is_some()), ("0.0.0.0:7070", true), "it is read when the job is started");
+    assert_eq!(api.shown["token"], serde_json::json!({ "file": "/nowhere" }));
+}
+
+#[test]
 fn barriers_are_aligned_overtake_or_hold_nothing_back() {
     let parsed_with = |lines: &str| parsed(&format!("{GOOD}[checkpoints]\n{lines}\n")).unwrap().checkpoints.config;
     assert_eq!(parsed_with("").alignment, BarrierAlignment::Aligned);

@@ -1,7 +1,7 @@
 //! The tables of settings, the reader and the reference page say the same.
 
 use super::*;
-use crate::job_file::tables::{CHECKPOINTS, COMPILE, HEAD, INPUT_TABLE, LIMITS, OPERATOR, RESTART, WINDOW};
+use crate::job_file::tables::{API, CHECKPOINTS, COMPILE, HEAD, INPUT_TABLE, LIMITS, OPERATOR, RESTART, WINDOW};
 use serde_json::Value;
 use toml::Table;
 use weir_connectors::{
@@ -20,10 +20,11 @@ struct Described {
     settings: &'static [Setting],
 }
 
-const TABLES: [Described; 12] = [
+const TABLES: [Described; 13] = [
     Described { name: "head", path: "", settings: HEAD },
     Described { name: "checkpoints", path: "checkpoints", settings: CHECKPOINTS },
     Described { name: "restart", path: "restart", settings: RESTART },
+    Described { name: "api", path: "api", settings: API },
     Described { name: "source", path: "source.rows", settings: SOURCE_STEP },
     Described { name: "watermark", path: "source.rows.watermark", settings: WATERMARK },
     Described { name: "operator", path: "operator.delays", settings: OPERATOR },
@@ -37,7 +38,7 @@ const TABLES: [Described; 12] = [
 
 /// [`GOOD`] with all of its tables.
 fn whole() -> Table {
-    let more = "[checkpoints]\n[restart]\n[source.rows.watermark]\n[operator.delays.watermark]\n[operator.delays.window]\ntumbling = \"1h\"\n\
+    let more = "[checkpoints]\n[restart]\n[api]\n[source.rows.watermark]\n[operator.delays.watermark]\n[operator.delays.window]\ntumbling = \"1h\"\n\
                 [operator.delays.limits.compile]\n";
     format!("{GOOD}{more}").parse().expect("TOML")
 }
@@ -61,7 +62,7 @@ fn saying(path: &str, setting: &Setting, value: toml::Value) -> String {
 
 fn in_force(text: &str) -> Vec<Value> {
     let job = parsed(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let shown = [&job.checkpoints.shown, &job.restart_shown, &job.sources[0].shown, &job.operators[0].shown];
+    let shown = [&job.checkpoints.shown, &job.restart_shown, &job.api.shown, &job.sources[0].shown, &job.operators[0].shown];
     let head = serde_json::json!([job.name, job.parallelism, job.max_parallelism]);
     shown.into_iter().cloned().map(Value::Object).chain([head]).collect()
 }
@@ -101,7 +102,7 @@ fn what_a_job_file_leaves_out_is_what_the_engine_does_by_itself() {
 #[test]
 fn every_setting_that_is_in_force_is_shown_and_says_what_it_is() {
     let shown = in_force(&whole().to_string());
-    for (values, table) in shown.iter().zip([CHECKPOINTS, RESTART]) {
+    for (values, table) in shown.iter().zip([CHECKPOINTS, RESTART, API]) {
         let names: Vec<&str> = table.iter().map(|setting| setting.name).collect();
         let values = values.as_object().expect("a table");
         assert!(names.iter().all(|name| values.contains_key(*name)) && values.len() == names.len(), "{names:?} {values:?}");

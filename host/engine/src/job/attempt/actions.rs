@@ -4,6 +4,7 @@ use super::{Attempt, LastCheckpoint};
 use crate::checkpoint::{CoordinatorAction, Trigger};
 use crate::element::{BarrierAlignment, CheckpointId};
 use crate::error::{EngineError, ErrorKind};
+use crate::job::CheckpointState;
 use crate::job::attempt::context::AttemptEnd;
 use crate::job::attempt::log_writer::LogRequest;
 use crate::job::attempt::splits::Assignment;
@@ -48,6 +49,8 @@ impl Attempt<'_> {
 
     fn trigger(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, alignment: BarrierAlignment) {
         self.context.bases.on_triggered(checkpoint_id);
+        let at_ms = self.context.runtime.clock.wall_ms();
+        self.context.status.checkpoint_history.on_triggered(checkpoint_id, trigger, at_ms, &self.places);
         self.awaited.on_triggered(checkpoint_id, trigger, &self.session.inbox.pins);
         let usual = self.context.config.alignment;
         if trigger.ends_the_job() && alignment == BarrierAlignment::Unaligned && usual != BarrierAlignment::Unaligned {
@@ -93,6 +96,7 @@ impl Attempt<'_> {
     fn abort(&mut self, checkpoint_id: CheckpointId, trigger: Trigger, duration: Duration, reason: String) -> Option<AttemptEnd> {
         warn!(%checkpoint_id, %reason, "checkpoint failed");
         self.context.status.failed.add(1);
+        self.context.status.checkpoint_history.on_end(checkpoint_id, CheckpointState::Failed(reason.clone()), duration, 0);
         self.context.bases.on_failed(checkpoint_id);
         self.awaited.on_failed(checkpoint_id, &reason);
         self.tell_all(|| TaskControl::Abort(checkpoint_id));

@@ -220,6 +220,7 @@ impl Attempt<'_> {
     /// Every task has restored what it was to restore. What the attempt was deployed for has come true, and the log is told before any checkpoint
     /// of the new shape can complete.
     pub(in crate::job) fn on_deployed(&mut self) {
+        self.context.status.set_running(true);
         self.context.said_when_restored.iter().for_each(|line| (self.context.notice)(line));
         let now = self.context.runtime.clock.now();
         let Some(redeployed) = self.session.redeployed.as_mut() else { return };
@@ -298,6 +299,12 @@ pub(in crate::job) fn rescaled_text(checkpoint_id: CheckpointId, old: &JobGraph,
     let steps: Vec<String> = both.map(|(old, new)| format!("{} {} → {}", new.id, old.parallelism, new.parallelism)).collect();
     let steps = if steps.is_empty() { "every step as it was".to_owned() } else { steps.join(", ") };
     format!("rescaled behind checkpoint {checkpoint_id}: {steps}")
+}
+
+/// For each task, by its number, its first vertex and the subtask.
+pub(in crate::job) fn places_of_tasks(graph: &JobGraph) -> Vec<(usize, u32)> {
+    let subtasks = |head: usize| (0..graph.vertices[head].parallelism).map(move |index| (head, index));
+    layout(graph).into_iter().flat_map(|task| subtasks(task.members[0])).collect()
 }
 
 /// For each subtask of `vertex` the number of its task and its index.

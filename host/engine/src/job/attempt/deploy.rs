@@ -51,6 +51,7 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     for (metrics, vertex) in context.status.metrics.vertices.iter().zip(&graph.vertices) {
         metrics.state_bytes.reset();
         metrics.open_windows.reset();
+        metrics.plugin.memory.reset();
         metrics.lag.reset();
         metrics.trouble.reset();
         metrics.watermark.reset(vertex.parallelism);
@@ -233,6 +234,7 @@ impl Builder<'_> {
                 bounded: source.capabilities().bounded,
                 limiter: self.limiters.get(&head).cloned(),
                 metrics: context.status.metrics.vertices[head].clone(),
+                counts: context.status.metrics.vertices[head].subtasks.of(index),
                 time: self.clocks.get(&head).cloned(),
             };
             let (restored, budget) = (self.restored(task, index).into(), self.budget.clone());
@@ -258,7 +260,8 @@ impl Builder<'_> {
             let Routes { routes, quarantine, late } = self.routes(&graph, vertex, index, &inner, &mut output);
             let metrics = self.context.status.metrics.vertices[vertex].clone();
             let (id, time) = (graph.vertices[vertex].id.clone(), self.output_time(vertex, index, &metrics));
-            nodes.push(Node { vertex, id, metrics, body, routes, quarantine, late, time });
+            let counts = metrics.subtasks.of(index);
+            nodes.push(Node { vertex, id, metrics, counts, body, routes, quarantine, late, time });
         }
         let head = task.members[0];
         let of_source = match &graph.vertices[head].kind {

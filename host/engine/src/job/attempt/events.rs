@@ -76,11 +76,15 @@ impl Attempt<'_> {
     pub(super) fn on_task(&mut self, task: usize, event: TaskEvent) -> Option<AttemptEnd> {
         let now = self.context.runtime.clock.now();
         let actions = match event {
-            TaskEvent::Captured(checkpoint_id) => {
+            TaskEvent::Captured { checkpoint_id, alignment, capture } => {
+                self.context.status.checkpoint_history.on_captured(checkpoint_id, task, (alignment, capture), now);
                 self.coordinator.on_captured(checkpoint_id, task);
                 return None;
             }
-            TaskEvent::Acknowledged { checkpoint_id, parts } => self.coordinator.on_acknowledged(checkpoint_id, task, parts, now),
+            TaskEvent::Acknowledged { checkpoint_id, parts } => {
+                self.context.status.checkpoint_history.on_acknowledged(checkpoint_id, task, &parts, now);
+                self.coordinator.on_acknowledged(checkpoint_id, task, parts, now)
+            }
             TaskEvent::Declined { checkpoint_id, decline } => self.coordinator.on_declined(checkpoint_id, decline, now),
             TaskEvent::InputEnded => {
                 self.tasks_reading -= 1;

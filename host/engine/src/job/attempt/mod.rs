@@ -18,7 +18,7 @@ use crate::checkpoint::{CheckpointCoordinator, JobLog, Trigger};
 use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::awaited::Awaited;
-use crate::job::attempt::change::{Redeploy, tasks_of};
+use crate::job::attempt::change::{Redeploy, places_of_tasks, tasks_of};
 use crate::job::attempt::context::{AttemptContext, AttemptEnd, Session, WaitsFor};
 use crate::job::attempt::deploy::{Deployment, deploy};
 pub(in crate::job) use crate::job::attempt::leaving::LEAVE_MAX;
@@ -108,6 +108,8 @@ pub(in crate::job) struct Attempt<'a> {
     pub(in crate::job) stop_seen: Option<StopKind>,
     /// Checkpoints that were asked for.
     awaited: Awaited,
+    /// The first vertex and the subtask of each task.
+    places: Vec<(usize, u32)>,
     tasks_reading: usize,
     /// Tasks that are still restoring.
     tasks_starting: usize,
@@ -155,6 +157,7 @@ impl<'a> Attempt<'a> {
             session,
             stop_seen: None,
             awaited: Awaited::default(),
+            places: places_of_tasks(&context.graph),
             tasks_reading: tasks,
             tasks_starting: tasks,
             redeploy: None,
@@ -200,6 +203,7 @@ impl<'a> Attempt<'a> {
                 }
             };
             if let Some(end) = end {
+                self.context.status.set_running(false);
                 self.tell_of_the_end(&end);
                 return end;
             }

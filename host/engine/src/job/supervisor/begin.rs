@@ -198,7 +198,7 @@ impl Supervisor {
     fn context(&mut self, history: &History, start: Start, restored: Restored, attempt: AttemptId, nonce: String) -> AttemptContext {
         self.nonces.push(nonce.clone());
         self.mode = StartMode::Resume;
-        self.status.set_parallelism(&self.graph);
+        self.status.set_layout(&self.graph);
         if self.report.attempt.replace(attempt).is_none() {
             self.report.resumed_from = start.restored.as_ref().map(|restored| restored.checkpoint_id);
             self.report.from_savepoint = start.savepoint().map(str::to_owned);

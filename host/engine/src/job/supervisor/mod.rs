@@ -22,7 +22,7 @@ use crate::job::history::{History, fenced};
 use crate::job::options::{JobOptions, JobOutcome, JobReport};
 use crate::job::supervisor::begin::Begun;
 use crate::job::supervisor::restart::Restarts;
-use crate::job::{JobGraph, JobStatus, QuarantineCommitter, StartMode};
+use crate::job::{JobGraph, JobStatus, QuarantineCommitter, ShownFailure, StartMode};
 use crate::outbox::Decisions;
 use crate::runtime::{Monotonic, Runtime};
 use crate::sink::{Committer, Committers};
@@ -214,6 +214,8 @@ impl Supervisor {
             Err(why) => return Err(error.context(format!("given up ({why})"))),
         };
         self.status.restarts.add(1);
+        let (at_ms, hint) = (self.runtime.clock.wall_ms(), error.hint().map(str::to_owned));
+        self.status.on_failure(ShownFailure { at_ms, message: error.to_string(), hint });
         (self.options.notice)(&format!("restarting in {delay:?}: {error}"));
         // A stop does not wait: the next attempt sees to it at once.
         let (inbox, mut delay) = (&mut self.inbox, self.runtime.clock.sleep_until(self.runtime.clock.now() + delay));

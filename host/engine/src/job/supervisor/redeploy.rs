@@ -127,7 +127,7 @@ impl Supervisor {
         }
         self.graph = old.graph;
         // Whoever asked may ask for something else at once, and has to find the job as it is.
-        self.status.set_parallelism(&self.graph);
+        self.status.set_layout(&self.graph);
         (self.options.notice)(&format!("the rescale is undone: {error}"));
         let error = error.clone().context("the job cannot be deployed with this parallelism, and goes on as it was");
         _ = reply.send(Err(error));
@@ -141,7 +141,7 @@ impl Supervisor {
         self.append(log, LogEntry::Override { attempt, nonce, checkpoint_id, overrides, probation: false, changed_ms }).await?;
         if let Some(old) = self.unproven.take() {
             self.graph = old.graph;
-            self.status.set_parallelism(&self.graph);
+            self.status.set_layout(&self.graph);
         }
         (self.options.notice)(&format!("the rescale is undone, the job got no further with it: {error}"));
         Ok(())

@@ -76,6 +76,7 @@ fn chain(clock: Arc<dyn Clock>) -> Chain {
         vertex: 0,
         id: "op".into(),
         metrics: Arc::default(),
+        counts: Arc::default(),
         body,
         routes: Vec::new(),
         quarantine: Vec::new(),
