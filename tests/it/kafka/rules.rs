@@ -39,8 +39,9 @@ fn keys(messages: &[Value]) -> BTreeSet<String> {
 fn what_a_topic_certainly_refuses_is_set_aside_without_being_tried() {
     let Some(server) = KafkaServer::in_use() else { return };
     let topic = any_times(&server);
+    // Eight in a thousand: with ten it hung on where a chunk ends whether more than one in a hundred are set aside by then.
     let fault = |number: u64| match number % 1_000 {
-        50 | 150 | 250 | 350 | 450 | 550 | 650 => "large",
+        50 | 150 | 250 | 350 | 450 => "large",
         750 => "late",
         850 => "early",
         950 => "no key",
@@ -62,8 +63,8 @@ fn what_a_topic_certainly_refuses_is_set_aside_without_being_tried() {
         let output = strict(&server);
         let ended = set_aside(&server, &topic, &output, delivery, "");
         assert_eq!(keys(&all(&server, &output, fit.len())), fit, "{delivery}");
-        let found = all(&server, &format!("{output}-aside"), 200);
-        assert_eq!(found.len(), 200, "{delivery}");
+        let found = all(&server, &format!("{output}-aside"), 160);
+        assert_eq!(found.len(), 160, "{delivery}");
         for message in found {
             let error = message["headers"].as_array().expect("a list").iter().find(|header| header[0] == "weir.error");
             let error = error.and_then(|header| header[1].as_str()).expect("why");
