@@ -52,6 +52,7 @@ log.dirs=$folder/data
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
 EOF
     java -cp "$jars/*" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c "$folder/server.properties" >"$folder/log" 2>&1
     java -Xmx384m -cp "$jars/*" kafka.Kafka "$folder/server.properties" >>"$folder/log" 2>&1 &
@@ -88,9 +89,11 @@ say "filling flights"
 say "flights -> count and total of every aircraft -> delays"
 "$WEIR" run --fresh plugins/flight-delays/kafka.toml
 say "the last of delays, as Kafka's own consumer reads what is committed"
-# It waits for more until its time is up, and calls that a failure.
-kafka console-consumer --topic delays --from-beginning --timeout-ms 5000 --formatter-property print.key=true --formatter-property "key.separator=  " \
-    --command-property isolation.level=read_committed >"${TMPDIR:-/tmp}/delays.$$" || grep -q tailnum "${TMPDIR:-/tmp}/delays.$$"
+# It waits for more until its time is up, which may be when it has only just been let into its group.
+kafka console-consumer --topic delays --from-beginning --timeout-ms 15000 --formatter-property print.key=true --formatter-property "key.separator=  " \
+    --command-property isolation.level=read_committed >"${TMPDIR:-/tmp}/delays.$$" || true
 tail -n 5 "${TMPDIR:-/tmp}/delays.$$"
-echo "$(grep -c tailnum "${TMPDIR:-/tmp}/delays.$$") messages in delays"
+count=$(grep -c tailnum "${TMPDIR:-/tmp}/delays.$$" || true)
+echo "$count messages in delays"
 rm "${TMPDIR:-/tmp}/delays.$$"
+[ "$count" -gt 0 ]
