@@ -203,10 +203,11 @@ fn a_sink_that_writes_at_once_waits_for_a_password_that_is_replaced() {
     std::fs::write(&file, "s3cr3t").expect("a file");
     let job = passing(&server, &format!("[\"{topic}\"]"), &output, "");
     let job = job.replace(&format!("marker-topic = \"{output}-markers\""), "delivery = \"at-least-once\"");
-    let more = sasl("SCRAM-SHA-512", &known, &format!("{{ file = {file:?} }}"));
-    let bench = bench(at(&server, &job, &server.listeners().sasl(), &more) + "[restart]\nattempts = 1\n");
+    let more = format!("{}{}", sasl("SCRAM-SHA-512", &known, &format!("{{ file = {file:?} }}")), tls(&server, &[("ca", "ca.pem")]));
+    let bench = bench(at(&server, &job, &server.listeners().sasl_ssl(), &more) + "[restart]\nattempts = 1\n");
     let mut process = bench.start("run job.toml");
     wait_for(&server, &mut process, &output, 3);
+    // Who is connected is refused because this listener asks again every few seconds who it is.
     server.client(&json!({ "do": "scram", "user": known, "mechanism": "SCRAM-SHA-512", "password": "an0ther" }));
     let refused = status_when(&bench, &mut process, "its sink is refused", |seen| seen["vertices"][2].get("trouble").is_some());
     assert_eq!(refused["restarts"], 0, "{refused}");
