@@ -13,7 +13,7 @@ fn a_partition_without_records_holds_no_time_back() {
     let message = |number: u64| json!({ "value": "v", "timestamp": 1_000 * number, "partition": 1 });
     server.produce(&topic, &(1..=10).map(message).collect::<Vec<_>>());
     let of_source = "watermark = { delay = \"2s\", idle-after = \"1s\" }";
-    let bench = bench(passing(&server, &format!("[\"{topic}\"]"), &output, of_source));
+    let bench = bench(passing(server, &format!("[\"{topic}\"]"), &output, of_source));
     let mut process = bench.start("run job.toml -q");
     let mut shown = Value::Null;
     let came = process.runs_until("time has come to the sink", || {
@@ -35,10 +35,10 @@ fn records_without_a_key_are_spread_over_all_partitions() {
     let (topic, output) = (server.topic(1), server.topic(3));
     server.produce(&topic, &vec![json!({ "value": "v" }); 1_500]);
     // Those of one batch go to one partition: a chunk every 50 ms makes some thirty of them.
-    let job = passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"\nrate = 1000");
+    let job = passing(server, &format!("[\"{topic}\"]"), &output, "until = \"end\"\nrate = 1000");
     bench(job).run("run job.toml").assert(0, &["finished"]);
     let places: BTreeSet<u64> =
-        all(&server, &output, 1_500).iter().map(|message| message["partition"].as_u64().expect("a number")).collect();
+        all(server, &output, 1_500).iter().map(|message| message["partition"].as_u64().expect("a number")).collect();
     assert_eq!(places, BTreeSet::from([0, 1, 2]));
 }
 
@@ -52,6 +52,6 @@ fn a_source_wakes_for_the_news_that_a_partition_ends_without_a_record() {
             server.client(&json!({ "do": "transact", "topic": topic, "messages": messages, "end": end }));
         }
         // Whoever reads waits to be woken, and for nothing else.
-        assert_eq!(conformance::read_to_the_end(&server, &topic), ["commit", "commit"]);
+        assert_eq!(conformance::read_to_the_end(server, &topic), ["commit", "commit"]);
     }
 }

@@ -187,7 +187,7 @@ fn a_topic_is_published_to_as_a_target_promises() {
     let Some(server) = KafkaServer::in_use() else { return };
     let threads = ThreadRuntime::new(1).expect("threads");
     let io = ConnectorIo::of(&threads.runtime());
-    let topics = Topics { server: &server, topic: server.topic(1), markers: server.name() };
+    let topics = Topics { server, topic: server.topic(1), markers: server.name() };
     threads.block_on(target_suite(&topics, io));
     threads.shutdown();
 }
@@ -199,6 +199,6 @@ fn a_topic_is_written_to_at_once_as_a_sink_promises() {
     let said = json!({ "brokers": server.brokers(), "topic": topic, "delivery": "at-least-once" });
     let value = |message: Value| message["value"].as_str().expect("a value").as_bytes().to_vec();
     // The last one is not waited for by any barrier yet.
-    let visible = || super::all(&server, &topic, 4).into_iter().map(value).collect();
+    let visible = || super::all(server, &topic, 4).into_iter().map(value).collect();
     sink_suite(|| weir_connectors::sink("kafka", settings(&said), Path::new(".")).expect("a sink"), None, Some(&visible));
 }

@@ -14,7 +14,7 @@ fn a_group_hears_of_nothing_that_no_completed_checkpoint_covers() {
     };
     let offsets = || server.client(&json!({ "do": "offsets", "group": group, "topic": topic }))[0].as_i64().expect("a number");
     produce(0..8);
-    let job = passing(&server, &format!("[\"{topic}\"]"), &output, &format!("group = \"{group}\""));
+    let job = passing(server, &format!("[\"{topic}\"]"), &output, &format!("group = \"{group}\""));
     let at_once = job.replace(&format!("marker-topic = \"{output}-markers\""), "delivery = \"at-least-once\"");
     let bench = bench(at_once.replace("interval = \"50ms\"", "interval = \"1h\""));
     let mut process = bench.start("run job.toml");

@@ -7,6 +7,8 @@ use weir_tests::process::{Bench, KafkaServer, Running};
 const RECORDS: u64 = 20_000;
 /// Records a second, so that there is time to see what happens.
 const SLOWLY: &str = "rate = 4000";
+/// A broker that goes in the middle of a transaction is otherwise waited for as long as that may be open, which is a minute, before it counts as a try; and ten seconds in each that follows.
+const GIVEN_UP_SOON: &str = "connect-timeout = \"3s\"\noptions = { \"message.timeout.ms\" = \"3000\" }";
 
 pub(super) fn status<J: weir_tests::process::Job>(bench: &Bench<J>) -> Value {
     bench.run("status words --output json").document()
@@ -34,7 +36,8 @@ fn a_sink_whose_broker_is_away_stops_at_its_bound_and_says_so_and_goes_on() {
     let Some(server) = KafkaServer::alone() else { return };
     let (input, output) = (server.topic(4), server.topic(3));
     server.produce(&input, &messages(0..RECORDS));
-    let bench = bench(counting(&server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), "max-unpublished = \"2KiB\""));
+    let of_sink = format!("max-unpublished = \"2KiB\"\n{GIVEN_UP_SOON}");
+    let bench = bench(counting(&server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), &of_sink));
     let mut process = bench.start("run job.toml -q");
     let before = status_when(&bench, &mut process, "something is published", |seen| {
         seen["vertices"][2]["records_in"].as_u64() > Some(0) && seen["last_checkpoint"]["id"].as_u64() > Some(2)

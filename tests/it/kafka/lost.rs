@@ -38,10 +38,10 @@ fn a_topic_of_a_sink_that_is_made_anew_beneath_a_job_ends_it() {
     let Some(server) = KafkaServer::in_use() else { return };
     for (is_of_markers, said) in [(true, "--republish"), (false, "what was published to it is gone")] {
         let (topic, output) = (server.topic(1), server.topic(1));
-        let bench = bench(passing(&server, &format!("[\"{topic}\"]"), &output, ""));
+        let bench = bench(passing(server, &format!("[\"{topic}\"]"), &output, ""));
         server.produce(&topic, &[json!({ "value": "v" })]);
         let mut process = bench.start("run job.toml");
-        wait_for(&server, &mut process, &output, 1);
+        wait_for(server, &mut process, &output, 1);
         let (name, policy) = if is_of_markers { (format!("{output}-markers"), "compact") } else { (output, "delete") };
         server.client(&json!({ "do": "delete", "topics": [name] }));
         server.client(&json!({ "do": "create", "topic": name, "partitions": 1, "cleanup.policy": policy }));

@@ -11,13 +11,13 @@ fn markers_behind_a_transaction_of_somebody_else_are_waited_for() {
     let (topic, output) = (server.topic(1), server.topic(1));
     let produce = |value: &str| server.produce(&topic, &[json!({ "value": value })]);
     produce("a");
-    let bench = bench(passing(&server, &format!("[\"{topic}\"]"), &output, ""));
+    let bench = bench(passing(server, &format!("[\"{topic}\"]"), &output, ""));
     let mut process = bench.start("run job.toml");
-    wait_for(&server, &mut process, &output, 1);
+    wait_for(server, &mut process, &output, 1);
     let of_other = json!([{ "key": "of another job", "value": "which never commits it" }]);
     let open = server.client(&json!({ "do": "transact", "topic": format!("{output}-markers"), "messages": of_other, "end": "open" }));
     produce("b");
-    wait_for(&server, &mut process, &output, 2);
+    wait_for(server, &mut process, &output, 2);
     assert!(process.kill());
 
     produce("c");
@@ -26,11 +26,11 @@ fn markers_behind_a_transaction_of_somebody_else_are_waited_for() {
     assert!(process.says("resuming from checkpoint", &mut heard));
     let completed = bench.log().completed.len();
     assert!(process.runs_until("it goes on staging", || bench.log().completed.len() > completed + 3));
-    assert_eq!(values(&server, &output, 2), ["a", "b"], "nobody knows yet how far it is");
+    assert_eq!(values(server, &output, 2), ["a", "b"], "nobody knows yet how far it is");
     server.client(&json!({ "do": "abort", "number": open }));
-    wait_for(&server, &mut process, &output, 3);
+    wait_for(server, &mut process, &output, 3);
     assert!(process.kill());
-    assert_eq!(values(&server, &output, 3), ["a", "b", "c"]);
+    assert_eq!(values(server, &output, 3), ["a", "b", "c"]);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn two_sinks_of_a_job_keep_their_markers_in_one_topic() {
     let (topic, first, second) = (server.topic(1), server.topic(1), server.topic(1));
     let numbers: Vec<String> = (0..400).map(|number| number.to_string()).collect();
     server.produce(&topic, &numbers.iter().map(|number| json!({ "value": number })).collect::<Vec<_>>());
-    let job = passing(&server, &format!("[\"{topic}\"]"), &first, "until = \"end\"\nrate = 200\n");
+    let job = passing(server, &format!("[\"{topic}\"]"), &first, "until = \"end\"\nrate = 200\n");
     let brokers = server.brokers();
     let beside = format!(
         "[sink.beside]\nconnector = \"kafka\"\nbrokers = \"{brokers}\"\ntopic = \"{second}\"\nmarker-topic = \"{first}-markers\"\ninput = \"pass\"\n"
@@ -47,11 +47,11 @@ fn two_sinks_of_a_job_keep_their_markers_in_one_topic() {
     let bench = bench(job + &beside);
     for published in [40, 120] {
         let mut process = bench.start("run job.toml");
-        wait_for(&server, &mut process, &second, published);
+        wait_for(server, &mut process, &second, published);
         assert!(process.kill());
     }
     bench.run("run job.toml").assert(0, &["finished"]);
     for output in [&first, &second] {
-        assert_eq!(values(&server, output, 400), numbers);
+        assert_eq!(values(server, output, 400), numbers);
     }
 }

@@ -14,13 +14,13 @@ fn a_bounded_job_reads_what_there_is_and_publishes_it_once() {
     let Some(server) = KafkaServer::in_use() else { return };
     let (input, output) = (server.topic(4), server.topic(3));
     server.produce(&input, &messages(0..5_000));
-    let bench = bench(counting(&server, &input, &output, "until = \"end\"", ""));
+    let bench = bench(counting(server, &input, &output, "until = \"end\"", ""));
     bench.run("run job.toml").assert(0, &["finished"]);
-    assert_eq!(counted(&server, &output, 5_000), counts(0..5_000));
+    assert_eq!(counted(server, &output, 5_000), counts(0..5_000));
     // What comes behind the end is another job's.
     server.produce(&input, &messages(0..7));
     bench.run("run job.toml").assert(0, &[]);
-    assert_eq!(counted(&server, &output, 5_000), counts(0..5_000));
+    assert_eq!(counted(server, &output, 5_000), counts(0..5_000));
 }
 
 #[test]
@@ -56,17 +56,17 @@ fn a_zombie_that_wakes_behind_its_successor_publishes_nothing() {
     for point in ["publish before 3", "set-marker before 1"] {
         let (input, output) = (server.topic(4), server.topic(3));
         server.produce(&input, &messages(0..6_000));
-        let bench = bench(counting(&server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
+        let bench = bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
         let mut zombie = bench.start_with("run job.toml -q", &[("WEIR_SLEEP_AT", point)]);
         let status = format!("/proc/{}/status", zombie.id());
         let sleeps = || std::fs::read_to_string(&status).is_ok_and(|status| status.contains("State:\tT"));
         assert!(zombie.runs_until("it sleeps", sleeps), "{point}");
         bench.edit_job(SLOWLY, "");
         bench.run("run job.toml --takeover").assert(0, &["finished"]);
-        assert_eq!(counted(&server, &output, 6_000), counts(0..6_000), "{point}");
+        assert_eq!(counted(server, &output, 6_000), counts(0..6_000), "{point}");
         zombie.send(Signal::Continue);
         zombie.ended().assert(1, &["job words: another process has taken it over"]);
-        assert_eq!(counted(&server, &output, 6_000), counts(0..6_000), "{point}");
+        assert_eq!(counted(server, &output, 6_000), counts(0..6_000), "{point}");
     }
 }
 
@@ -76,7 +76,7 @@ fn a_target_that_was_reset_is_for_the_user_to_decide() {
     for (decision, published) in [("--republish", true), ("--assume-published", false)] {
         let (input, output) = (server.topic(4), server.topic(1));
         server.produce(&input, &messages(0..4_000));
-        let bench = bench(counting(&server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
+        let bench = bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
         // Killed in front of a chunk: one is published, and another waits.
         let killed = bench.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 2")]);
         assert_eq!(killed.code, None, "{killed:?}");
@@ -89,7 +89,7 @@ fn a_target_that_was_reset_is_for_the_user_to_decide() {
         refused.assert(1, &["its target has no marker", "it was reset, or it is another", "--republish", "--assume-published"]);
         assert_eq!(server.committed(&output).len(), 0, "nothing is published meanwhile");
         bench.run(&format!("run job.toml {decision}")).assert(0, &["finished"]);
-        let there = all(&server, &output, if published { 4_000 - lost } else { 0 }).len();
+        let there = all(server, &output, if published { 4_000 - lost } else { 0 }).len();
         assert_eq!(there >= 4_000 - lost, published, "{decision}: {lost} of 4000 were lost, {there} are there");
     }
 }
@@ -99,14 +99,14 @@ fn a_storage_that_is_copied_and_run_twice_is_published_from_by_one_of_them_alone
     let Some(server) = KafkaServer::in_use() else { return };
     let (input, output) = (server.topic(4), server.topic(1));
     server.produce(&input, &messages(0..4_000));
-    let first = bench(counting(&server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
+    let first = bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
     let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 2")]);
     assert_eq!(killed.code, None, "{killed:?}");
     let second = first.copied();
     [&first, &second].into_iter().for_each(|bench| bench.edit_job(SLOWLY, ""));
     first.run("run job.toml").assert(0, &["finished"]);
-    assert_eq!(counted(&server, &output, 4_000), counts(0..4_000));
+    assert_eq!(counted(server, &output, 4_000), counts(0..4_000));
     let parts = ["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"];
     second.run("run job.toml").assert(1, &parts);
-    assert_eq!(counted(&server, &output, 4_000), counts(0..4_000));
+    assert_eq!(counted(server, &output, 4_000), counts(0..4_000));
 }

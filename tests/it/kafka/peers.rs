@@ -23,9 +23,9 @@ fn keys_lie_where_the_java_client_puts_them_and_its_consumer_reads_what_is_commi
     let lines: String = keys.iter().map(|key| format!("{key}:of {key}\n")).collect();
     let with_keys = ["--topic", &input, "--reader-property", "parse.key=true", "--reader-property", "key.separator=:"];
     server.java("org.apache.kafka.tools.ConsoleProducer", &with_keys, &lines);
-    bench(passing(&server, &format!("[\"{input}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(0, &["finished"]);
-    let expected = places(&server, &input);
-    assert_eq!((places(&server, &output), expected.len()), (expected, keys.len()));
+    bench(passing(server, &format!("[\"{input}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(0, &["finished"]);
+    let expected = places(server, &input);
+    assert_eq!((places(server, &output), expected.len()), (expected, keys.len()));
 
     let committed =
         ["--topic", &output, "--from-beginning", "--isolation-level", "read_committed", "--max-messages", "202", "--timeout-ms", "30000"];

@@ -43,8 +43,8 @@ pub(super) fn aside(server: &KafkaServer, output: &str, count: usize) -> BTreeMa
 fn a_record_that_no_topic_takes_is_set_aside_with_what_it_has_and_why() {
     let Some(server) = KafkaServer::in_use() else { return };
     for delivery in DELIVERIES {
-        let (topic, output) = (any_times(&server), server.name());
-        particular(&server, &output);
+        let (topic, output) = (any_times(server), server.name());
+        particular(server, &output);
         let to = |key: &str, to: &str, value: String, time: u64| json!({ "key": key, "value": value, "timestamp": time, "headers": [["to", to]] });
         let good = |number: u64| to("good", &output, format!("v{number}"), 1_000 + number);
         let bad = [
@@ -58,15 +58,15 @@ fn a_record_that_no_topic_takes_is_set_aside_with_what_it_has_and_why() {
         let mixed = bad.iter().cloned().enumerate().flat_map(|(number, bad)| [good(2 * number as u64), bad, good(2 * number as u64 + 1)]);
         server.produce(&topic, &mixed.collect::<Vec<_>>());
         let from = format!("{{ header = \"to\", allow = \"{output}*\" }}");
-        bench(setting_aside(&server, &topic, &output, &from, delivery)).run("run job.toml").assert(0, &["finished"]);
+        bench(setting_aside(server, &topic, &output, &from, delivery)).run("run job.toml").assert(0, &["finished"]);
 
-        let mut written = values(&server, &output, 12);
+        let mut written = values(server, &output, 12);
         if delivery == "at-least-once" {
             // What was refused along with another one is written again, behind others.
             written.sort_by_key(|value| value[1..].parse::<u64>().expect("a number"));
         }
         assert_eq!(written, (0..12).map(|number| format!("v{number}")).collect::<Vec<_>>(), "{delivery}");
-        let found = aside(&server, &output, bad.len());
+        let found = aside(server, &output, bad.len());
         for (key, why, value, named) in [
             ("large", "Message size too large", json!("x".repeat(150_000)), Some(output.clone())),
             ("larger", "Message size too large", Value::Null, Some(output.clone())),
@@ -90,39 +90,39 @@ fn a_record_that_no_topic_takes_is_set_aside_with_what_it_has_and_why() {
 #[test]
 fn what_lies_in_a_batch_with_a_bad_record_is_written_in_order_and_once() {
     let Some(server) = KafkaServer::in_use() else { return };
-    let (topic, output) = (any_times(&server), server.name());
-    particular(&server, &output);
+    let (topic, output) = (any_times(server), server.name());
+    particular(server, &output);
     let message = |number: u64| match number {
         1_500 => json!({ "key": "late", "value": "v", "timestamp": AHEAD }),
         2_000 => json!({ "key": "large", "value": "x".repeat(150_000), "timestamp": 1_000 }),
         _ => json!({ "key": "good", "value": format!("v{number}"), "timestamp": 1_000 + number }),
     };
     server.produce(&topic, &(0..3_000).map(message).collect::<Vec<_>>());
-    let job = setting_aside(&server, &topic, &output, &format!("\"{output}\""), "exactly-once");
+    let job = setting_aside(server, &topic, &output, &format!("\"{output}\""), "exactly-once");
     bench(job).run("run job.toml").assert(0, &["finished"]);
     let expected: Vec<String> = (0..3_000).filter(|number| ![1_500, 2_000].contains(number)).map(|number| format!("v{number}")).collect();
-    assert_eq!(values(&server, &output, 2_998), expected);
-    assert_eq!(aside(&server, &output, 2).keys().collect::<Vec<_>>(), ["large", "late"]);
+    assert_eq!(values(server, &output, 2_998), expected);
+    assert_eq!(aside(server, &output, 2).keys().collect::<Vec<_>>(), ["large", "late"]);
 }
 
 #[test]
 fn a_job_that_a_record_has_ended_goes_on_when_such_are_set_aside_and_many_end_it_all_the_same() {
     let Some(server) = KafkaServer::in_use() else { return };
     let (topic, output) = (server.topic(1), server.name());
-    particular(&server, &output);
+    particular(server, &output);
     server.produce(&topic, &[json!({ "key": "k", "value": "v" }), json!({ "key": "large", "value": "x".repeat(150_000) })]);
     let set_aside = format!("on-error = \"quarantine\"\nquarantine-topic = \"{output}-aside\"");
-    let job = setting_aside(&server, &topic, &output, &format!("\"{output}\""), "exactly-once");
+    let job = setting_aside(server, &topic, &output, &format!("\"{output}\""), "exactly-once");
     let bench_of = bench(job.replace(&set_aside, "# set aside"));
     bench_of.run("run job.toml").assert(1, &["with the key `large`"]);
     bench_of.edit_job("# set aside", &set_aside);
     bench_of.run("run job.toml").assert(0, &["finished"]);
-    assert_eq!((values(&server, &output, 1), aside(&server, &output, 1).len()), (vec!["v".to_owned()], 1));
+    assert_eq!((values(server, &output, 1), aside(server, &output, 1).len()), (vec!["v".to_owned()], 1));
 
     for delivery in DELIVERIES {
         let topic = server.topic(1);
         server.produce(&topic, &vec![json!({ "key": "k", "value": "v" }); 1_001]);
-        let job = setting_aside(&server, &topic, &server.topic(1), "{ header = \"to\" }", delivery);
+        let job = setting_aside(server, &topic, &server.topic(1), "{ header = \"to\" }", delivery);
         bench(job).run("run job.toml").assert(1, &["set records aside in", "of 1001 records are taken by no topic", "are no exceptions"]);
     }
 }
@@ -148,7 +148,7 @@ fn a_topic_that_would_not_keep_what_is_set_aside_is_refused() {
         let (topic, output) = (server.topic(1), server.topic(1));
         server.produce(&topic, &[json!({ "key": "k", "value": "v" })]);
         server.client(&json!({ "do": "create", "topic": format!("{output}-aside"), "partitions": 1, "cleanup.policy": "compact" }));
-        let bench = bench(setting_aside(&server, &topic, &output, &format!("\"{output}\""), delivery));
+        let bench = bench(setting_aside(server, &topic, &output, &format!("\"{output}\""), delivery));
         let parts = [&*format!("the quarantine topic `{output}-aside`"), "is compacted", "set its `cleanup.policy` to `delete`"];
         bench.run("check job.toml").assert(2, &parts);
         bench.run("run job.toml").assert(1, &parts);
@@ -161,16 +161,16 @@ fn a_topic_that_would_not_keep_what_is_set_aside_is_refused() {
 fn good_records_in_batches_that_are_refused_are_written_and_not_set_aside() {
     let Some(server) = KafkaServer::in_use() else { return };
     for delivery in DELIVERIES {
-        let (topic, output) = (any_times(&server), server.name());
+        let (topic, output) = (any_times(server), server.name());
         server.client(&json!({ "do": "create", "topic": output, "partitions": 2, "message.timestamp.after.max.ms": "3600000" }));
         let is_bad = |number: &u64| [300, 500, 501, 700].contains(number);
         let time = |number: u64| if is_bad(&number) { AHEAD } else { 1_000 + number };
         let message = |number: u64| json!({ "key": number.to_string(), "value": number.to_string(), "timestamp": time(number) });
         server.produce(&topic, &(0..1_000).map(message).collect::<Vec<_>>());
-        bench(setting_aside(&server, &topic, &output, &format!("\"{output}\""), delivery)).run("run job.toml").assert(0, &["finished"]);
-        let mut written: Vec<u64> = values(&server, &output, 996).iter().map(|value| value.parse().expect("a number")).collect();
+        bench(setting_aside(server, &topic, &output, &format!("\"{output}\""), delivery)).run("run job.toml").assert(0, &["finished"]);
+        let mut written: Vec<u64> = values(server, &output, 996).iter().map(|value| value.parse().expect("a number")).collect();
         written.sort_unstable();
         assert_eq!(written, (0..1_000).filter(|number| !is_bad(number)).collect::<Vec<_>>(), "{delivery}");
-        assert_eq!(aside(&server, &output, 4).into_keys().collect::<Vec<_>>(), ["300", "500", "501", "700"], "{delivery}");
+        assert_eq!(aside(server, &output, 4).into_keys().collect::<Vec<_>>(), ["300", "500", "501", "700"], "{delivery}");
     }
 }

@@ -43,7 +43,7 @@ fn options_that_are_not_librdkafkas_or_that_weir_owns_are_refused_by_check() {
     );
     let Some(server) = KafkaServer::in_use() else { return };
     let topic = format!("[\"{}\"]", server.topic(1));
-    bench(passing(&server, &topic, &server.topic(1), "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);
+    bench(passing(server, &topic, &server.topic(1), "options = { \"fetch.min.bytes\" = 65536 }")).run("check job.toml").assert(0, &[]);
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn a_cluster_that_says_nothing_is_an_error_with_its_address() {
 fn a_topic_that_is_not_there_is_named() {
     let Some(server) = KafkaServer::in_use() else { return };
     let (topic, missing) = (server.topic(1), server.name());
-    let reading = |topics: &str, output: &str| bench(passing(&server, topics, output, "until = \"end\"")).run("run job.toml");
+    let reading = |topics: &str, output: &str| bench(passing(server, topics, output, "until = \"end\"")).run("run job.toml");
     reading(&format!("[\"{missing}\"]"), &topic).assert(1, &[&format!("look for the topic `{missing}`"), "kafka-topics.sh"]);
     reading(&format!("{{ pattern = \"{missing}*\" }}"), &topic).assert(1, &[&format!("matches {missing}*")]);
     server.produce(&topic, &[json!({ "value": "v" })]);
     reading(&format!("[\"{topic}\"]"), &missing).assert(1, &[&format!("out: look for the topic `{missing}`")]);
-    let checked = bench(passing(&server, &format!("[\"{topic}\"]"), &missing, "")).run("check job.toml");
+    let checked = bench(passing(server, &format!("[\"{topic}\"]"), &missing, "")).run("check job.toml");
     checked.assert(2, &["job.toml:", &format!("`out`: look for the topic `{missing}`"), "kafka-topics.sh"]);
 }
 
@@ -109,7 +109,7 @@ fn a_marker_topic_that_would_lose_markers_is_refused() {
         let output = server.topic(1);
         let markers = format!("{output}-markers");
         server.client(&json!({ "do": "create", "topic": markers, "partitions": partitions, "cleanup.policy": policy }));
-        let ended = bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml");
+        let ended = bench(passing(server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml");
         ended.assert(1, &[&format!("the marker topic `{markers}`"), why, "`marker-topic`"]);
     }
 }

@@ -54,34 +54,34 @@ const DELIVERIES: [&str; 2] = ["exactly-once", "at-least-once"];
 fn a_right_that_is_missing_ends_a_start_and_is_named_with_how_it_is_given() {
     let Some(server) = KafkaServer::in_use() else { return };
     for delivery in DELIVERIES {
-        let of_output = Theirs::new(&server, "until = \"end\"", delivery);
+        let of_output = Theirs::new(server, "until = \"end\"", delivery);
         let output = &of_output.output;
-        of_output.may(&server, "TOPIC", output, &["DESCRIBE", "DESCRIBE_CONFIGS"]);
+        of_output.may(server, "TOPIC", output, &["DESCRIBE", "DESCRIBE_CONFIGS"]);
         of_output.refused("Write", &format!("the topic `{output}`"), &format!("--topic {output}"));
         let checked = bench(of_output.job.clone()).run("check job.toml");
         checked.assert(2, &["job.toml:", "has no right to Write on the topic", "kafka-acls"]);
-        of_output.may_not(&server, "TOPIC", output, &["DESCRIBE"]);
+        of_output.may_not(server, "TOPIC", output, &["DESCRIBE"]);
         of_output.refused("Write", &format!("the topic `{output}`"), &format!("--topic {output}"));
     }
-    let of_source = Theirs::new(&server, "until = \"end\"", "exactly-once");
+    let of_source = Theirs::new(server, "until = \"end\"", "exactly-once");
     let topic = &of_source.topic;
-    of_source.may(&server, "TOPIC", topic, &["DESCRIBE"]);
+    of_source.may(server, "TOPIC", topic, &["DESCRIBE"]);
     of_source.refused("Read", &format!("the topic `{topic}`"), &format!("--topic {topic}"));
-    of_source.may_not(&server, "TOPIC", topic, &["DESCRIBE"]);
+    of_source.may_not(server, "TOPIC", topic, &["DESCRIBE"]);
     of_source.refused("Describe", &format!("the topic `{topic}`"), &format!("--topic {topic}"));
 
-    let of_markers = Theirs::new(&server, "until = \"end\"", "exactly-once");
+    let of_markers = Theirs::new(server, "until = \"end\"", "exactly-once");
     let markers = format!("{}-markers", of_markers.output);
     server.client(&json!({ "do": "create", "topic": markers, "partitions": 1, "cleanup.policy": "compact" }));
-    of_markers.may(&server, "TOPIC", &markers, &["DESCRIBE", "DESCRIBE_CONFIGS", "READ"]);
+    of_markers.may(server, "TOPIC", &markers, &["DESCRIBE", "DESCRIBE_CONFIGS", "READ"]);
     of_markers.refused("Write", &format!("the topic `{markers}`"), &format!("--topic {markers}"));
     server.client(&json!({ "do": "no_acl", "resource": "TOPIC", "name": markers }));
-    of_markers.may(&server, "TOPIC", &markers, &["DESCRIBE", "READ", "WRITE"]);
+    of_markers.may(server, "TOPIC", &markers, &["DESCRIBE", "READ", "WRITE"]);
     of_markers.refused("DescribeConfigs", &format!("the topic `{markers}`"), &format!("--topic {markers}"));
 
-    let of_group = Theirs::new(&server, "until = \"end\"\nstart = \"group\"\ngroup = \"GROUP\"", "exactly-once");
+    let of_group = Theirs::new(server, "until = \"end\"\nstart = \"group\"\ngroup = \"GROUP\"", "exactly-once");
     let group = server.name();
-    of_group.may_not(&server, "GROUP", &group, &["DESCRIBE", "READ"]);
+    of_group.may_not(server, "GROUP", &group, &["DESCRIBE", "READ"]);
     let of_group = Theirs { job: of_group.job.replace("GROUP", &group), ..of_group };
     of_group.refused("Describe", &format!("the group `{group}`"), &format!("--group {group}"));
 }
@@ -90,11 +90,11 @@ fn a_right_that_is_missing_ends_a_start_and_is_named_with_how_it_is_given() {
 fn who_may_not_ask_what_a_topic_takes_has_records_tried() {
     let Some(server) = KafkaServer::in_use() else { return };
     for delivery in DELIVERIES {
-        let theirs = Theirs::new(&server, "until = \"end\"", delivery);
+        let theirs = Theirs::new(server, "until = \"end\"", delivery);
         let output = &theirs.output;
         server.client(&json!({ "do": "alter", "topic": output, "max.message.bytes": "5000" }));
         server.produce(&theirs.topic, &[json!({ "key": "large", "value": "x".repeat(6_000) }), json!({ "key": "k", "value": "v" })]);
-        theirs.may(&server, "TOPIC", output, &["DESCRIBE", "WRITE"]);
+        theirs.may(server, "TOPIC", output, &["DESCRIBE", "WRITE"]);
         let aside = format!("topic = \"{output}\"\non-error = \"quarantine\"\nquarantine-topic = \"{output}-aside\"\n");
         let ended = bench(theirs.job.replace(&format!("topic = \"{output}\"\n"), &aside)).run("run job.toml");
         ended.assert(0, &["finished"]);
@@ -108,7 +108,7 @@ fn who_may_not_ask_what_a_topic_takes_has_records_tried() {
 #[test]
 fn a_transactional_id_that_somebody_may_not_use_is_named() {
     let Some(server) = KafkaServer::in_use() else { return };
-    let theirs = Theirs::new(&server, "until = \"end\"", "exactly-once");
+    let theirs = Theirs::new(server, "until = \"end\"", "exactly-once");
     // Others go on with theirs meanwhile.
     let acl = |user: &str, permission: &str| {
         let of = json!({ "do": "acl", "user": user, "resource": "TRANSACTIONAL_ID", "name": "weir-", "pattern": "PREFIXED", "permission": permission, "operations": ["WRITE", "DESCRIBE"] });
@@ -135,16 +135,16 @@ fn shows(bench: &Bench<Written>, process: &mut Running, what: &str, part: &str) 
 fn a_right_that_is_taken_away_from_a_job_that_runs_is_shown_and_waited_for() {
     let Some(server) = KafkaServer::in_use() else { return };
     for of_sink in [true, false] {
-        let theirs = Theirs::new(&server, "", "exactly-once");
+        let theirs = Theirs::new(server, "", "exactly-once");
         let bench = bench(theirs.job.clone());
         let mut process = bench.start("run job.toml");
-        wait_for(&server, &mut process, &theirs.output, 1);
+        wait_for(server, &mut process, &theirs.output, 1);
         let (right, topic) = if of_sink { ("Write", &theirs.output) } else { ("Read", &theirs.topic) };
-        theirs.may_not(&server, "TOPIC", topic, &[&right.to_uppercase()]);
+        theirs.may_not(server, "TOPIC", topic, &[&right.to_uppercase()]);
         server.produce(&theirs.topic, &[json!({ "key": "k", "value": "later" })]);
         shows(&bench, &mut process, right, &format!("has no right to {right} on the topic `{topic}`"));
         server.client(&json!({ "do": "no_acl", "resource": "TOPIC", "name": topic }));
-        wait_for(&server, &mut process, &theirs.output, 2);
+        wait_for(server, &mut process, &theirs.output, 2);
         process.kill();
     }
 }
@@ -153,11 +153,11 @@ fn a_right_that_is_taken_away_from_a_job_that_runs_is_shown_and_waited_for() {
 fn a_group_that_may_not_be_told_is_trouble_of_the_source() {
     let Some(server) = KafkaServer::in_use() else { return };
     let group = server.name();
-    let theirs = Theirs::new(&server, &format!("group = \"{group}\""), "exactly-once");
-    theirs.may_not(&server, "GROUP", &group, &["READ"]);
+    let theirs = Theirs::new(server, &format!("group = \"{group}\""), "exactly-once");
+    theirs.may_not(server, "GROUP", &group, &["READ"]);
     let bench = bench(theirs.job.clone());
     let mut process = bench.start("run job.toml");
-    wait_for(&server, &mut process, &theirs.output, 1);
+    wait_for(server, &mut process, &theirs.output, 1);
     let said = |seen: &Value| {
         seen["vertices"][0]["trouble"].as_str().is_some_and(|trouble| trouble.contains("the group is not told how far the job has come"))
     };
@@ -169,9 +169,9 @@ fn a_group_that_may_not_be_told_is_trouble_of_the_source() {
 fn a_record_that_names_a_topic_which_may_not_be_written_to_is_set_aside_or_ends_the_job() {
     let Some(server) = KafkaServer::in_use() else { return };
     for delivery in DELIVERIES {
-        let theirs = Theirs::new(&server, "until = \"end\"", delivery);
+        let theirs = Theirs::new(server, "until = \"end\"", delivery);
         let (forbidden, output) = (server.topic(1), &theirs.output);
-        theirs.may(&server, "TOPIC", &forbidden, &["DESCRIBE"]);
+        theirs.may(server, "TOPIC", &forbidden, &["DESCRIBE"]);
         let to = |topic: &str| json!({ "key": topic, "value": "v", "headers": [["to", topic]] });
         let input = server.topic(1);
         server.produce(&input, &[to(output), to(&forbidden), to(output), to(&forbidden)]);

@@ -38,7 +38,7 @@ fn keys(messages: &[Value]) -> BTreeSet<String> {
 #[test]
 fn what_a_topic_certainly_refuses_is_set_aside_without_being_tried() {
     let Some(server) = KafkaServer::in_use() else { return };
-    let topic = any_times(&server);
+    let topic = any_times(server);
     // Eight in a thousand: with ten it hung on where a chunk ends whether more than one in a hundred are set aside by then.
     let fault = |number: u64| match number % 1_000 {
         50 | 150 | 250 | 350 | 450 => "large",
@@ -60,10 +60,10 @@ fn what_a_topic_certainly_refuses_is_set_aside_without_being_tried() {
     server.produce(&topic, &(0..20_000).map(message).collect::<Vec<_>>());
     let fit: BTreeSet<String> = (0..20_000).filter(|number| fault(*number) == "none").map(|number| format!("k{number}")).collect();
     for delivery in DELIVERIES {
-        let output = strict(&server);
-        let ended = set_aside(&server, &topic, &output, delivery, "");
-        assert_eq!(keys(&all(&server, &output, fit.len())), fit, "{delivery}");
-        let found = all(&server, &format!("{output}-aside"), 160);
+        let output = strict(server);
+        let ended = set_aside(server, &topic, &output, delivery, "");
+        assert_eq!(keys(&all(server, &output, fit.len())), fit, "{delivery}");
+        let found = all(server, &format!("{output}-aside"), 160);
         assert_eq!(found.len(), 160, "{delivery}");
         for message in found {
             let error = message["headers"].as_array().expect("a list").iter().find(|header| header[0] == "weir.error");
@@ -86,7 +86,7 @@ fn what_a_topic_certainly_refuses_is_set_aside_without_being_tried() {
 #[test]
 fn a_record_is_as_large_as_the_brokers_find_it() {
     let Some(server) = KafkaServer::in_use() else { return };
-    let (topic, asked) = (any_times(&server), strict(&server));
+    let (topic, asked) = (any_times(server), strict(server));
     // Around the limit, of records whose lengths take one byte, two and three.
     let message = |key: &str, value: usize, header: usize| json!({ "key": format!("{key}{value}"), "value": "x".repeat(value), "timestamp": FIT, "headers": [["h".repeat(header), "1"]] });
     let around = |key: &'static str, key_and_header: usize, header: usize| {
@@ -98,10 +98,10 @@ fn a_record_is_as_large_as_the_brokers_find_it() {
     let fit = messages.iter().zip(taken).filter(|(_, is_taken)| *is_taken).map(|(message, _)| message.clone()).collect::<Vec<_>>();
     server.produce(&topic, &messages);
     for delivery in DELIVERIES {
-        let output = strict(&server);
-        let ended = set_aside(&server, &topic, &output, delivery, "");
-        assert_eq!(keys(&all(&server, &output, fit.len())), keys(&fit), "{delivery}");
-        assert_eq!(aside(&server, &output, messages.len() - fit.len()).len(), messages.len() - fit.len());
+        let output = strict(server);
+        let ended = set_aside(server, &topic, &output, delivery, "");
+        assert_eq!(keys(&all(server, &output, fit.len())), keys(&fit), "{delivery}");
+        assert_eq!(aside(server, &output, messages.len() - fit.len()).len(), messages.len() - fit.len());
         assert!(!ended.stderr.contains(TRIED), "{delivery}: {}", ended.stderr);
     }
 }
@@ -114,16 +114,16 @@ fn records_are_not_refused_for_lying_together_where_a_topic_takes_small_batches(
     for more in ["marker-topic", "delivery = \"at-least-once\" #"] {
         let output = server.name();
         server.client(&json!({ "do": "create", "topic": output, "partitions": 1, "max.message.bytes": "500" }));
-        let job = passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"").replace("marker-topic", more);
+        let job = passing(server, &format!("[\"{topic}\"]"), &output, "until = \"end\"").replace("marker-topic", more);
         bench(job).run("run job.toml").assert(0, &["finished"]);
-        assert_eq!(values(&server, &output, 3_000), (0..3_000).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!(values(server, &output, 3_000), (0..3_000).map(|number| number.to_string()).collect::<Vec<_>>());
     }
 }
 
 #[test]
 fn what_fits_once_it_is_compressed_is_written_and_what_does_not_is_set_aside() {
     let Some(server) = KafkaServer::in_use() else { return };
-    let (topic, output) = (any_times(&server), strict(&server));
+    let (topic, output) = (any_times(server), strict(server));
     let noise = |seed: u64| {
         let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
         std::iter::successors(Some(seed), next).skip(5).take(20_000).map(|state| format!("{:x}", state >> 60)).collect::<String>()
@@ -137,17 +137,17 @@ fn what_fits_once_it_is_compressed_is_written_and_what_does_not_is_set_aside() {
     server.produce(&topic, &messages);
     let (noisy, fit): (Vec<Value>, Vec<Value>) =
         messages.into_iter().partition(|message| message["key"].as_str().is_some_and(|key| key.starts_with("noise")));
-    set_aside(&server, &topic, &output, "exactly-once", "options = { \"compression.type\" = \"gzip\" }");
-    assert_eq!(keys(&all(&server, &output, fit.len())), keys(&fit));
-    assert_eq!(aside(&server, &output, noisy.len()).into_keys().collect::<BTreeSet<_>>(), keys(&noisy));
+    set_aside(server, &topic, &output, "exactly-once", "options = { \"compression.type\" = \"gzip\" }");
+    assert_eq!(keys(&all(server, &output, fit.len())), keys(&fit));
+    assert_eq!(aside(server, &output, noisy.len()).into_keys().collect::<BTreeSet<_>>(), keys(&noisy));
 }
 
 #[test]
 fn a_limit_that_is_raised_is_heard_of_by_a_job_that_runs() {
     let Some(server) = KafkaServer::in_use() else { return };
     for delivery in DELIVERIES {
-        let (topic, output) = (any_times(&server), strict(&server));
-        let job = setting_aside(&server, &topic, &output, &format!("\"{output}\""), delivery).replace("until = \"end\"", "");
+        let (topic, output) = (any_times(server), strict(server));
+        let job = setting_aside(server, &topic, &output, &format!("\"{output}\""), delivery).replace("until = \"end\"", "");
         let large = |key: &str| json!({ "key": key, "value": "x".repeat(6_000), "timestamp": FIT });
         server.produce(&topic, &[large("first")]);
         let bench = bench(job);

@@ -30,8 +30,8 @@ fn what_is_written_at_once_is_there_in_order_with_all_that_it_has() {
         .map(|number| json!({ "key": "k", "value": format!("v{number}"), "timestamp": 1_000 + number, "headers": [["n", format!("{number}")]], "partition": 0 }))
         .collect();
     server.produce(&topic, &sent);
-    bench(at_once(&server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(0, &["finished"]);
-    assert_eq!(all(&server, &output, 3_000), sent);
+    bench(at_once(server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(0, &["finished"]);
+    assert_eq!(all(server, &output, 3_000), sent);
 }
 
 #[test]
@@ -73,11 +73,11 @@ fn a_record_goes_to_the_topic_that_its_header_or_a_field_of_its_value_names() {
         (format!("{{ header = \"to\", allow = \"{prefix}-*\" }}"), format!("marker-topic = \"{prefix}-markers\"")),
         ("{ field = \"to\" }".to_owned(), "delivery = \"at-least-once\"".to_owned()),
     ] {
-        bench(dealing(&server, &topic, &from, &more)).run("run job.toml").assert(0, &["finished"]);
+        bench(dealing(server, &topic, &from, &more)).run("run job.toml").assert(0, &["finished"]);
     }
     for (output, rest) in [(&first, 0), (&second, 1)] {
         let expected: Vec<u64> = (0..6).filter(|number| number % 2 == rest).collect();
-        let numbers: Vec<u64> = values(&server, output, 6)
+        let numbers: Vec<u64> = values(server, output, 6)
             .iter()
             .map(|value| serde_json::from_str::<Value>(value).expect("JSON")["n"].as_u64().expect("a number"))
             .collect();
@@ -88,7 +88,7 @@ fn a_record_goes_to_the_topic_that_its_header_or_a_field_of_its_value_names() {
         let topic = server.topic(1);
         server.produce(&topic, &[json!({ "key": "k", "value": "v", "headers": [["to", name]] })]);
         let from = format!("{{ header = \"to\", allow = \"{prefix}-*\" }}");
-        bench(dealing(&server, &topic, &from, more)).run("run job.toml").assert(1, parts);
+        bench(dealing(server, &topic, &from, more)).run("run job.toml").assert(1, parts);
     };
     let exactly = format!("marker-topic = \"{prefix}-markers\"");
     for more in [exactly.as_str(), "delivery = \"at-least-once\""] {
@@ -107,14 +107,14 @@ fn a_message_that_is_larger_than_the_topic_takes_is_an_error_that_names_its_size
     server.produce(&topic, &[json!({ "key": "small", "value": "x" }), json!({ "key": "k", "value": "x".repeat(5_000) })]);
     let said = format!("write a message of 5001 bytes with the key `k` to `{output}`");
     let parts = [said.as_str(), "`max.message.bytes` of the topic"];
-    bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
-    bench(at_once(&server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
+    bench(passing(server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
+    bench(at_once(server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
 }
 
 #[test]
 fn a_message_whose_time_no_topic_takes_is_an_error_that_names_it_and_holds_up_no_reader() {
     let Some(server) = KafkaServer::in_use() else { return };
-    let (topic, output) = (any_times(&server), server.name());
+    let (topic, output) = (any_times(server), server.name());
     let create = json!({ "do": "create", "topic": output, "partitions": 1, "message.timestamp.after.max.ms": "3600000" });
     server.client(&create);
     // The larger ones in its batch are refused along with it, and what lies behind is given up; what was written before is in the transaction.
@@ -123,12 +123,12 @@ fn a_message_whose_time_no_topic_takes_is_an_error_that_names_it_and_holds_up_no
     server.produce(&topic, &(0..995).map(beside).chain([late]).chain((995..3_000).map(beside)).collect::<Vec<_>>());
     let said = format!("write a message of 5 bytes with the key `late` and the time {AHEAD} to `{output}`");
     let parts = [said.as_str(), "`message.timestamp.after.max.ms`"];
-    let job = passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"");
+    let job = passing(server, &format!("[\"{topic}\"]"), &output, "until = \"end\"");
     let small = format!("options = {{ \"batch.num.messages\" = 10 }}\nmarker-topic = \"{output}-markers\"");
     bench(job.replace(&format!("marker-topic = \"{output}-markers\""), &small)).run("run job.toml").assert(1, &parts);
     // The transaction was ended: what is committed is read at once, and nothing of the job is.
     assert_eq!(server.committed(&output), [] as [Value; 0]);
-    bench(at_once(&server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
+    bench(at_once(server, &topic, &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
 }
 
 #[test]
@@ -136,13 +136,13 @@ fn a_topic_that_only_brokers_write_to_is_refused() {
     let Some(server) = KafkaServer::in_use() else { return };
     let topic = server.topic(1);
     server.produce(&topic, &[json!({ "value": "v" })]);
-    let job = passing(&server, &format!("[\"{topic}\"]"), "__consumer_offsets", "until = \"end\"");
+    let job = passing(server, &format!("[\"{topic}\"]"), "__consumer_offsets", "until = \"end\"");
     bench(job.replace("__consumer_offsets-markers", "m")).run("check job.toml").assert(2, &["only the brokers themselves write to"]);
     // What lies on the brokers' disks decides about the rest: a compacted topic takes nothing without a key.
     let output = server.name();
     server.client(&json!({ "do": "create", "topic": output, "partitions": 1, "cleanup.policy": "compact" }));
     let parts = ["write a message of 1 bytes without a key", "a compacted topic takes no message without a key"];
-    bench(passing(&server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
+    bench(passing(server, &format!("[\"{topic}\"]"), &output, "until = \"end\"")).run("run job.toml").assert(1, &parts);
 }
 
 #[test]
@@ -152,12 +152,12 @@ fn a_record_without_a_topic_ends_the_job_in_front_of_its_checkpoint_and_a_mended
     let message = |number: u64| json!({ "key": format!("k{number}"), "value": format!("v{number}") });
     server.produce(&topic, &(0..3).map(message).collect::<Vec<_>>());
     let from = "{ header = \"to\" }";
-    let bench = bench(dealing(&server, &topic, from, &format!("marker-topic = \"{output}-markers\"")));
+    let bench = bench(dealing(server, &topic, from, &format!("marker-topic = \"{output}-markers\"")));
     for _ in 0..2 {
         bench.run("run job.toml").assert(1, &["out: find the topic of a record with the key `k0`: the header `to` is not there"]);
     }
     // Another target: it is refused where output waits for the one before.
     bench.edit_job(from, &format!("\"{output}\""));
     bench.run("run job.toml").assert(0, &["finished"]);
-    assert_eq!(values(&server, &output, 3), ["v0", "v1", "v2"]);
+    assert_eq!(values(server, &output, 3), ["v0", "v1", "v2"]);
 }

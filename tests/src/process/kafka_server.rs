@@ -1,6 +1,6 @@
-//! A Kafka broker for tests: Apache's own in KRaft mode, and `confluent-kafka` from PyPI as a client that has nothing to do with weir. One is started for each
-//! process of tests, which it does not outlive, however that ends. A machine that cannot have one skips the tests that need it, and says so; with
-//! `WEIR_REQUIRE_SERVERS` in the environment that is a failure.
+//! A Kafka broker for tests: Apache's own in KRaft mode, and `confluent-kafka` from PyPI as a client that has nothing to do with weir. One that nobody kills is started for each
+//! process of tests, and others by `kafka_alone` for tests that do; none outlives it, however that ends. A machine that cannot have one skips the tests that need it, and says so;
+//! with `WEIR_REQUIRE_SERVERS` in the environment that is a failure.
 
 use super::conversation::{Conversation, free_ports};
 use super::kafka_jars::kafka_jars;
@@ -10,11 +10,10 @@ use super::python_environment::python_with;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The client. Tried with this version.
 const CLIENT: &str = "confluent-kafka==2.16.1";
@@ -46,42 +45,24 @@ pub struct KafkaServer {
     /// The shell that runs it.
     broker: Mutex<Conversation>,
     client: Mutex<Conversation>,
-    /// Held by whoever needs that it runs; alone by whoever kills it.
-    turn: RwLock<()>,
-}
-
-/// The broker while a test uses it.
-pub struct KafkaInUse {
-    server: &'static KafkaServer,
-    _turn: RwLockReadGuard<'static, ()>,
-}
-
-/// The broker while nobody but one test uses it, which may kill it. It runs again behind that.
-pub struct KafkaAlone {
-    server: &'static KafkaServer,
-    _turn: RwLockWriteGuard<'static, ()>,
+    /// Made for the first who asks.
+    proxy: OnceLock<Proxy>,
 }
 
 impl KafkaServer {
-    /// The broker of this process of tests, beside others; `None` on a machine that cannot have one.
-    pub fn in_use() -> Option<KafkaInUse> {
-        let server = Self::of_process()?;
-        Some(KafkaInUse { server, _turn: server.turn.read().unwrap_or_else(PoisonError::into_inner) })
-    }
-
-    /// The same, for a test that kills it: it waits until no other uses it.
-    pub fn alone() -> Option<KafkaAlone> {
-        let server = Self::of_process()?;
-        Some(KafkaAlone { server, _turn: server.turn.write().unwrap_or_else(PoisonError::into_inner) })
-    }
-
-    fn of_process() -> Option<&'static Self> {
+    /// The broker of this process of tests, which all share and nobody kills; `None` on a machine that cannot have one.
+    pub fn in_use() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<KafkaServer>> = OnceLock::new();
+        SERVER.get_or_init(Self::started).as_ref()
+    }
+
+    /// A broker; `None`, which is said, on a machine that cannot have one.
+    pub(super) fn started() -> Option<Self> {
         let said = |why: String| {
             assert!(std::env::var_os("WEIR_REQUIRE_SERVERS").is_none(), "Kafka is to be tested, and cannot be: {why}");
             eprintln!("Kafka is not tested: {why}");
         };
-        SERVER.get_or_init(|| Self::start().map_err(said).ok()).as_ref()
+        Self::start().map_err(said).ok()
     }
 
     fn start() -> Result<Self, String> {
@@ -97,10 +78,10 @@ impl KafkaServer {
         let mut client = Command::new(python);
         client.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/kafka_client.py")).arg(format!("127.0.0.1:{port}"));
         let (broker, client) = (Conversation::begin(shell)?, Conversation::begin(client)?);
-        let server = Self { port, listeners, jars, broker: Mutex::new(broker), client: Mutex::new(client), turn: RwLock::new(()) };
+        let server = Self { port, listeners, jars, broker: Mutex::new(broker), client: Mutex::new(client), proxy: OnceLock::new() };
         server.order("begin");
-        match server.asked(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN })) {
-            Ok(_) => Ok(server),
+        match server.ready() {
+            Ok(()) => Ok(server),
             Err(why) => {
                 let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
                 Err(format!("the broker does not answer: {why}: {}", log.lines().last().unwrap_or("it says nothing")))
@@ -108,9 +89,15 @@ impl KafkaServer {
         }
     }
 
-    fn order(&self, order: &str) {
+    /// Has the shell do something with the broker.
+    pub(super) fn order(&self, order: &str) {
         let mut broker = self.broker.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(broker.say(order).as_deref(), Some("done"), "{order}");
+    }
+
+    /// Waits until it answers, or says why it does not.
+    pub(super) fn ready(&self) -> Result<(), String> {
+        self.asked(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN })).map(|_| ())
     }
 
     /// What the client answers.
@@ -154,11 +141,10 @@ impl KafkaServer {
 
     /// A proxy that stands between a client and the broker, for both of a job's ends.
     pub fn proxy(&self) -> &Proxy {
-        static PROXY: OnceLock<Proxy> = OnceLock::new();
-        PROXY.get_or_init(|| self.listeners.proxy())
+        self.proxy.get_or_init(|| self.listeners.proxy())
     }
 
-    /// A name that nobody else has.
+    /// A name that nobody else has, at any broker.
     pub fn name(&self) -> String {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         format!("topic-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
@@ -188,76 +174,6 @@ impl KafkaServer {
     }
 }
 
-impl Deref for KafkaInUse {
-    type Target = KafkaServer;
-
-    fn deref(&self) -> &KafkaServer {
-        self.server
-    }
-}
-
-impl Deref for KafkaAlone {
-    type Target = KafkaServer;
-
-    fn deref(&self) -> &KafkaServer {
-        self.server
-    }
-}
-
-impl KafkaAlone {
-    /// Kills it.
-    pub fn kill(&self) {
-        self.server.order("kill");
-    }
-
-    /// Stops it in order.
-    pub fn stop(&self) {
-        self.server.order("stop");
-    }
-
-    /// Takes away the records of the first partition of a topic, while it is dead.
-    pub fn empty(&self, topic: &str) {
-        self.server.order(&format!("empty {topic}"));
-    }
-
-    /// Starts it again, with what it had, and waits until it answers.
-    pub fn begin(&self) {
-        self.begin_with("");
-    }
-
-    /// The same, as one that makes a topic where somebody who may asks about one that is not there: most clusters do so unless they are told not to.
-    pub fn begin_making_topics(&self) {
-        self.begin_with(" --override auto.create.topics.enable=true");
-    }
-
-    fn begin_with(&self, more: &str) {
-        self.server.order(&format!("begin{more}"));
-        self.client(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN }));
-    }
-
-    /// Stops its process where it is: its connections stand, and nobody answers. The client must not ask it anything then.
-    pub fn hold(&self) {
-        self.server.order("hold");
-    }
-
-    /// Lets its process go on.
-    pub fn release(&self) {
-        self.server.order("release");
-        self.client(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN }));
-    }
-}
-
-impl Drop for KafkaAlone {
-    fn drop(&mut self) {
-        // A test that failed may have left it dead.
-        if std::thread::panicking() {
-            self.server.order("kill");
-            self.server.order("begin");
-            _ = self.server.asked(&json!({ "do": "wait_until_ready", "within": STARTED_WITHIN }));
-        }
-    }
-}
-
 /// Its settings. Nothing is deleted for its age: tests write records of 1970. Who says no name may do everything, and others as well with what nothing is said of.
 fn settings(port: u16, controller: u16, listeners: &KafkaListeners, folder: &Path) -> String {
     let plain = format!("PLAINTEXT://127.0.0.1:{port}");
@@ -282,7 +198,9 @@ fn java(jars: &Path) -> Command {
 
 fn format_folder(jars: &Path, folder: &Path) -> Result<(), String> {
     let mut java = java(jars);
-    java.args(["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"]).arg(folder.join("server.properties"));
+    // The id of its cluster, which no other has: 16 bytes as base64 writes them.
+    let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(20).chain("Qg".chars()).collect();
+    java.args(["kafka.tools.StorageTool", "format", "-t", &id, "-c"]).arg(folder.join("server.properties"));
     let output =
         java.stdin(Stdio::null()).output().map_err(|error| format!("no Java (Debian: `apt-get install default-jre-headless`): {error}"))?;
     match output.status.success() {
