@@ -22,6 +22,8 @@ fn a_log_that_was_cut_off_and_has_grown_again_is_not_gone_on_with() {
     server.kill();
     server.empty(&topic);
     server.begin();
+    let parts = [&*format!("`{topic}`, partition 0"), "has been read up to offset 8, and ends at 0", "`on-reset = \"earliest\"`"];
+    bench.run("run job.toml").assert(1, &parts);
     produce("second", 20);
     bench.run("run job.toml").assert(1, &[&format!("`{topic}`, partition 0"), "has been cut off in front of offset 8", "`on-reset` says"]);
     bench.edit_job("topics =", "on-reset = \"earliest\"\ntopics =");

@@ -1,8 +1,8 @@
 //! Kafka in and out, with Apache's own broker and a client that has nothing to do with weir. `apart`: what partitions
 //! have to do with one another; `conformance`: what every source and every target promises; `group`: what a group is told, and when;
-//! `held_back`: a broker that is away and what is seen of it; `lost`: what is lost beneath a job that runs; `made`: which topics are made; `once`: brokers that go, zombies and copies, and the output is there once and in order; `ordeal`: kills
-//! amid all that at once; `peers`: Kafka's own programs; `quarantine`: what no topic takes, set aside; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
-//! what it says; `rights`: what a cluster does not let somebody do; `rules`: what topics say that they take; `secured`: who may come in; `silent`: a broker that is there and says nothing; `writing`: what a sink writes.
+//! `held_back`: a broker that is away and what is seen of it; `lost`: what is lost beneath a job that runs; `made`: which topics are made; `marked`: markers in a topic of several; `once`: brokers that go, zombies and copies, and the output is there once and in order;
+//! `open`: no transaction is, between checkpoints; `ordeal`: kills amid all that at once; `peers`: Kafka's own programs; `quarantine`: what no topic takes, set aside; `reading`: where a source begins, ends and goes on, and what records have; `refused`: what is an error, and
+//! what it says; `reset`: what a source has read of and is not there any more; `rights`: what a cluster does not let somebody do; `rules`: what topics say that they take; `secured`: who may come in; `silent`: a broker that is there and says nothing; `writing`: what a sink writes.
 
 mod apart;
 mod conformance;
@@ -12,11 +12,13 @@ mod lost;
 mod made;
 mod marked;
 mod once;
+mod open;
 mod ordeal;
 mod peers;
 mod quarantine;
 mod reading;
 mod refused;
+mod reset;
 mod rights;
 mod rules;
 mod secured;

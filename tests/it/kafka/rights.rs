@@ -86,6 +86,40 @@ fn a_right_that_is_missing_ends_a_start_and_is_named_with_how_it_is_given() {
     of_group.refused("Describe", &format!("the group `{group}`"), &format!("--group {group}"));
 }
 
+/// What a user may do in the cluster counts for topics that are to be made, and for writing in order and once.
+#[test]
+fn a_right_to_the_cluster_that_is_missing_is_named() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let of_cluster = |user: &str, permission: &str, operation: &str| {
+        let of = json!({ "do": "acl", "user": user, "resource": "BROKER", "name": "kafka-cluster", "permission": permission, "operations": [operation] });
+        server.client(&of);
+    };
+    // Others go on with theirs meanwhile.
+    of_cluster("*", "ALLOW", "ALL");
+    let but_create = ["DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE"];
+    for (delivery, made) in [("exactly-once", "markers"), ("exactly-once", "aside"), ("at-least-once", "aside")] {
+        let mut theirs = Theirs::new(server, "until = \"end\"", delivery);
+        let made = format!("{}-{made}", theirs.output);
+        of_cluster(&theirs.user, "DENY", "CREATE");
+        theirs.may(server, "TOPIC", &made, &but_create);
+        if made.ends_with("aside") {
+            theirs.job += &format!("on-error = \"quarantine\"\nquarantine-topic = \"{made}\"\n");
+            server.client(
+                &json!({ "do": "create", "topic": format!("{}-markers", theirs.output), "partitions": 1, "cleanup.policy": "compact" }),
+            );
+        }
+        theirs.refused("Create", &format!("the topic `{made}`"), &format!("--topic {made}"));
+    }
+    // Brokers let a client write so that may write to any topic, and look first whether it may to one that they call so.
+    let of_writer = Theirs::new(server, "until = \"end\"", "at-least-once");
+    of_cluster(&of_writer.user, "DENY", "IDEMPOTENT_WRITE");
+    of_writer.may(server, "TOPIC", "hardcode", &["DESCRIBE"]);
+    of_writer.refused("IdempotentWrite", "the cluster", "--cluster");
+    for (resource, name) in [("BROKER", "kafka-cluster"), ("TOPIC", "hardcode")] {
+        server.client(&json!({ "do": "no_acl", "resource": resource, "name": name }));
+    }
+}
+
 #[test]
 fn who_may_not_ask_what_a_topic_takes_has_records_tried() {
     let Some(server) = KafkaServer::in_use() else { return };

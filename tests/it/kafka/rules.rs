@@ -1,10 +1,11 @@
 //! What topics say that they take: a record that one certainly refuses is set aside without being sent, and batches are as small as a topic has them.
 
+use super::held_back::status_when;
 use super::quarantine::{DELIVERIES, aside, setting_aside};
-use super::{AHEAD, all, any_times, bench, passing, values};
+use super::{AHEAD, all, any_times, bench, passing, values, wait_for};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use weir_tests::process::{Ended, KafkaServer};
+use weir_tests::process::{Ended, KafkaServer, wait_until};
 
 /// What is said where records have to be tried.
 const TRIED: &str = "those at fault are looked for";
@@ -161,4 +162,80 @@ fn a_limit_that_is_raised_is_heard_of_by_a_job_that_runs() {
         assert!(heard, "{delivery}");
         process.kill();
     }
+}
+
+/// Has a topic take less, and waits until its broker goes by that. What is written to see it has the key `asked`.
+fn lower(server: &KafkaServer, topic: &str, bytes: usize) {
+    server.client(&json!({ "do": "alter", "topic": topic, "max.message.bytes": bytes.to_string() }));
+    let asked = json!({ "key": "asked", "value": "x".repeat(bytes), "timestamp": FIT });
+    wait_until("the limit holds", || server.client(&json!({ "do": "takes", "topic": topic, "messages": [asked] })) == json!([false]));
+}
+
+#[test]
+fn a_limit_that_is_lowered_under_a_job_that_runs_sets_aside_what_is_too_large_and_loses_nothing() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    for delivery in DELIVERIES {
+        let (topic, output) = (any_times(server), strict(server));
+        let is_large = |number: u64| number % 10 == 5;
+        let message = |number: u64| {
+            let bytes = if is_large(number) { 3_000 } else { 100 };
+            json!({ "key": format!("k{number}"), "value": "x".repeat(bytes), "timestamp": FIT })
+        };
+        let produce = |numbers: std::ops::Range<u64>| server.produce(&topic, &numbers.map(message).collect::<Vec<_>>());
+        let bench = bench(setting_aside(server, &topic, &output, &format!("\"{output}\""), delivery).replace("until = \"end\"", ""));
+        produce(0..300);
+        let mut process = bench.start("run job.toml");
+        wait_for(server, &mut process, &output, 300);
+        lower(server, &output, 2_000);
+        produce(300..600);
+        let (mut written, mut found) = (Vec::new(), Vec::new());
+        let key = |message: &Value| message["key"].as_str().expect("a key").to_owned();
+        let all_are_there = process.runs_until("all are there", || {
+            written = server.committed(&output).iter().map(key).filter(|key| key != "asked").collect();
+            found = server.committed(&format!("{output}-aside")).iter().map(key).collect();
+            written.len() + found.len() >= 600
+        });
+        assert!(all_are_there, "{delivery}: {}", process.said());
+        process.kill();
+        let keys = |is_aside: bool| {
+            (0..600).filter(move |number| (*number > 300 && is_large(*number)) == is_aside).map(|number| format!("k{number}"))
+        };
+        if delivery == "exactly-once" {
+            assert_eq!((written, found), (keys(false).collect(), keys(true).collect()));
+        } else {
+            let set = |keys: Vec<String>| keys.into_iter().collect::<BTreeSet<_>>();
+            assert_eq!((set(written), set(found)), (keys(false).collect(), keys(true).collect()));
+        }
+    }
+}
+
+/// Two writers side by side, and publishers one behind the other: where topics take smaller batches than before, another one makes them.
+#[test]
+fn what_is_set_aside_is_counted_over_all_that_write_for_a_sink() {
+    let Some(server) = KafkaServer::in_use() else { return };
+    let without_key = |partition: u64| json!({ "value": "v", "timestamp": FIT, "partition": partition });
+    let too_many = ["set records aside in", "records are taken by no topic", "are no exceptions"];
+    let (topic, output) = (server.topic(2), strict(server));
+    server.produce(&topic, &(0..1_200).map(|number| without_key(number % 2)).collect::<Vec<_>>());
+    let job = setting_aside(server, &topic, &output, &format!("\"{output}\""), "at-least-once");
+    // A writer counts what it has set aside when that is written: it is so in small parts.
+    bench(job.replace("until = \"end\"", "until = \"end\"\nrate = 600").replace("[checkpoints]", "parallelism = 2\n[checkpoints]"))
+        .run("run job.toml")
+        .assert(1, &too_many);
+
+    let (topic, output) = (server.topic(1), strict(server));
+    let job = setting_aside(server, &topic, &output, &format!("\"{output}\""), "exactly-once");
+    let bench = bench(job.replace("until = \"end\"", ""));
+    let mut process = bench.start("run job.toml");
+    server.produce(&topic, &vec![without_key(0); 600]);
+    assert!(process.runs_until("they are set aside", || server.committed(&format!("{output}-aside")).len() == 600));
+    lower(server, &output, 2_000);
+    let large = json!({ "key": "large", "value": "x".repeat(3_000), "timestamp": FIT });
+    let smaller = |seen: &Value| seen["outboxes"][0]["last_error"].to_string().contains("smaller batches are made from now on");
+    status_when(&bench, &mut process, "another publisher", |seen| {
+        server.produce(&topic, std::slice::from_ref(&large));
+        smaller(seen)
+    });
+    server.produce(&topic, &vec![without_key(0); 401]);
+    process.ended().assert(1, &too_many);
 }
