@@ -1,5 +1,7 @@
 //! Topics that are written to, as they were seen last: a producer that asks for one that is not there may make it, so a consumer asks first, which does not; and whether it may be written to is asked
 //! along with that.
+//!
+//! Records may name topics without end that are not there: what is known of such a one is kept for seconds.
 
 use super::client::{Cluster, Found, Isolation};
 use super::rights::{Resource, Right};
@@ -28,6 +30,11 @@ pub(super) enum Seen {
 }
 
 impl Seen {
+    /// Whether this holds `now`, where it was seen at `looked`. That a topic is there holds until it is forgotten.
+    fn holds(self, looked: Instant, now: Instant) -> bool {
+        self == Self::There || now.duration_since(looked) < REMEMBERED
+    }
+
     /// Why nothing is written to it, of a topic that a record names.
     pub(super) fn why_not(self, topic: &str) -> Option<String> {
         match self {
@@ -51,7 +58,14 @@ impl KnownTopics {
     /// What is known of a topic; `None`: it has to be looked for.
     pub(super) fn get(&self, topic: &str) -> Option<Seen> {
         let (seen, looked) = *self.all().get(topic)?;
-        (seen == Seen::There || now().duration_since(looked) < REMEMBERED).then_some(seen)
+        seen.holds(looked, now()).then_some(seen)
+    }
+
+    /// Keeps what was seen now, and nothing any more that does not hold.
+    fn keep(&self, topic: &str, seen: Seen, now: Instant) {
+        let mut all = self.all();
+        all.retain(|_, (seen, looked)| seen.holds(*looked, now));
+        all.insert(topic.to_owned(), (seen, now));
     }
 
     /// An attempt begins: what an older one has seen may not hold.
@@ -66,7 +80,7 @@ impl KnownTopics {
 
     /// The same of a topic that the cluster does not let this client write to.
     pub(super) fn forbid(&self, topic: &str) {
-        self.all().insert(topic.to_owned(), (Seen::Forbidden, now()));
+        self.keep(topic, Seen::Forbidden, now());
     }
 
     /// Sees that a topic can be written to, where it is not known yet. `of_record`: a record names it, and what is wrong with it is wrong with the record.
@@ -110,11 +124,31 @@ impl KnownTopics {
                 if rights.get(topic).is_none_or(|rights| rights.writes) { Seen::There } else { Seen::Forbidden }
             }
         };
-        self.all().insert(topic.to_owned(), (seen, now()));
+        self.keep(topic, seen, now());
         Ok(seen)
     }
 }
 
 fn looking(topic: &str) -> String {
     format!("look for the topic `{topic}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_that_are_not_there_are_kept_for_seconds_and_those_that_are_until_they_are_forgotten() {
+        let (known, began) = (KnownTopics::default(), now());
+        known.keep("there", Seen::There, began);
+        for number in 0..10_000 {
+            let seen = if number % 2 == 0 { Seen::Missing } else { Seen::Forbidden };
+            known.keep(&format!("named-{number}"), seen, began + Duration::from_millis(100) * number);
+        }
+        // Ten in a second.
+        assert_eq!(known.all().len(), 1 + 50);
+        assert_eq!((known.get("there"), known.get("named-9999")), (Some(Seen::There), Some(Seen::Forbidden)));
+        known.forget("there");
+        assert_eq!(known.get("there"), None);
+    }
 }
