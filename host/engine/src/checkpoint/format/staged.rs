@@ -11,12 +11,21 @@ use super::{SectionKind, StateObjectReader, StateObjectWriter};
 use crate::element::RecordBatch;
 use crate::error::{EngineError, ErrorKind};
 use crate::state::varint::put_number;
+use bytes::Bytes;
+
+/// Bytes after which a part is closed. One buffer that grew to an object's size would be copied at each doubling, and nearly half of it be room that nothing
+/// comes into any more.
+const PART_BYTES: usize = 256 << 10;
 
 /// Records as they will be staged.
 #[derive(Debug, Default)]
 pub struct StagedRecords {
     records: u64,
-    bytes: Vec<u8>,
+    /// Closed parts.
+    parts: Vec<Bytes>,
+    /// Bytes of the closed parts.
+    closed: usize,
+    part: Vec<u8>,
 }
 
 impl StagedRecords {
@@ -24,14 +33,27 @@ impl StagedRecords {
     pub fn push(&mut self, batch: &RecordBatch, range: std::ops::Range<usize>, most: usize) -> usize {
         let mut taken = 0;
         for record in range {
-            put_record(&mut self.bytes, batch, record);
+            // The next part is as large as the last, most likely; one record may make it larger.
+            if self.part.capacity() == 0 && !self.parts.is_empty() {
+                self.part.reserve(PART_BYTES + PART_BYTES / 64);
+            }
+            put_record(&mut self.part, batch, record);
             taken += 1;
-            if self.bytes.len() >= most {
+            if self.part.len() >= PART_BYTES {
+                self.close_part();
+            }
+            if self.byte_len() >= most {
                 break;
             }
         }
         self.records += taken as u64;
         taken
+    }
+
+    fn close_part(&mut self) {
+        let part = std::mem::take(&mut self.part);
+        self.closed += part.len();
+        self.parts.push(part.into());
     }
 
     /// Number of records.
@@ -41,16 +63,17 @@ impl StagedRecords {
 
     /// Bytes that they take.
     pub fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.closed + self.part.len()
     }
 
-    /// The object that they are staged in, of subtask `index` of `sink`.
+    /// The object that they are staged in, of subtask `index` of `sink`. It shares the closed parts.
     pub fn object(&self, sink: &str, index: u32) -> StateObjectWriter {
-        let mut payload = Vec::with_capacity(self.bytes.len() + 10);
-        put_number(&mut payload, self.records);
-        payload.extend_from_slice(&self.bytes);
+        let mut number = Vec::with_capacity(10);
+        put_number(&mut number, self.records);
+        let last = Bytes::copy_from_slice(&self.part);
+        let payload: Vec<Bytes> = std::iter::once(number.into()).chain(self.parts.iter().cloned()).chain([last]).collect();
         let mut object = StateObjectWriter::new();
-        object.section(SectionKind::StagedOutput, sink, index, &payload);
+        object.section_of_parts(SectionKind::StagedOutput, sink, index, &payload);
         object
     }
 }

@@ -5,6 +5,8 @@ use bytes::Bytes;
 
 /// Bytes after which a part is closed: the object grows without being copied as a whole.
 const PART_BYTES: usize = 1 << 20;
+/// Bytes from which on a part of a payload is shared and not copied.
+const SHARED_BYTES: usize = 64 << 10;
 
 /// A state object in the making.
 pub struct StateObjectWriter {
@@ -45,17 +47,42 @@ impl StateObjectWriter {
 
     /// Appends a section. Panics where the operator's id has more than 65,535 bytes; the job file allows far fewer.
     pub fn section(&mut self, kind: SectionKind, operator: &str, key_group: u32, payload: &[u8]) {
-        let offset = self.length();
-        let start = self.part.len();
-        let name = section_name(kind, operator, key_group);
-        self.part.extend_from_slice(&name);
-        self.part.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        let (offset, start) = (self.length(), self.part.len());
+        let name = self.begin_section(kind, operator, key_group, payload.len());
         self.part.extend_from_slice(payload);
         let checksum = crc32c::crc32c(&self.part[start..]);
-        self.part.extend_from_slice(&checksum.to_le_bytes());
+        self.end_section(&name, offset, checksum);
+    }
 
-        let length = (self.part.len() - start) as u64;
-        self.index.extend_from_slice(&name);
+    /// The same, of a payload in parts. The large ones become parts of the object as they are, without being copied.
+    pub fn section_of_parts(&mut self, kind: SectionKind, operator: &str, key_group: u32, payload: &[Bytes]) {
+        let (offset, start) = (self.length(), self.part.len());
+        let name = self.begin_section(kind, operator, key_group, payload.iter().map(Bytes::len).sum());
+        let mut checksum = crc32c::crc32c(&self.part[start..]);
+        for part in payload {
+            checksum = crc32c::crc32c_append(checksum, part);
+            if part.len() < SHARED_BYTES {
+                self.part.extend_from_slice(part);
+            } else {
+                self.close_part();
+                self.close(part.clone());
+            }
+        }
+        self.end_section(&name, offset, checksum);
+    }
+
+    /// What its entry in the footer begins with.
+    fn begin_section(&mut self, kind: SectionKind, operator: &str, key_group: u32, payload: usize) -> Vec<u8> {
+        let name = section_name(kind, operator, key_group);
+        self.part.extend_from_slice(&name);
+        self.part.extend_from_slice(&(payload as u64).to_le_bytes());
+        name
+    }
+
+    fn end_section(&mut self, name: &[u8], offset: u64, checksum: u32) {
+        self.part.extend_from_slice(&checksum.to_le_bytes());
+        let length = self.length() - offset;
+        self.index.extend_from_slice(name);
         self.index.extend_from_slice(&offset.to_le_bytes());
         self.index.extend_from_slice(&length.to_le_bytes());
         self.sections = self.sections.checked_add(1).expect("a state object has fewer than 2^32 sections");
@@ -91,9 +118,15 @@ impl StateObjectWriter {
 
     fn close_part(&mut self) {
         let part = std::mem::take(&mut self.part);
+        if !part.is_empty() {
+            self.close(part.into());
+        }
+    }
+
+    fn close(&mut self, part: Bytes) {
         self.checksum = crc32c::crc32c_append(self.checksum, &part);
         self.closed += part.len() as u64;
-        self.parts.push(part.into());
+        self.parts.push(part);
     }
 }
 
@@ -122,5 +155,22 @@ mod tests {
         let whole = finished.parts.concat();
         assert_eq!(finished.parts.len(), 6);
         assert_eq!((finished.bytes, finished.checksum), (whole.len() as u64, crc32c::crc32c(&whole)));
+    }
+
+    #[test]
+    fn a_payload_in_parts_makes_the_same_object_as_in_one_piece() {
+        let parts: Vec<Bytes> =
+            [3, SHARED_BYTES, 0, SHARED_BYTES - 1, 2 * SHARED_BYTES, 7].map(|bytes| vec![bytes as u8; bytes].into()).to_vec();
+        let written = |write: &dyn Fn(&mut StateObjectWriter)| {
+            let mut writer = StateObjectWriter::new();
+            writer.section(SectionKind::KeyedState, "count", 1, b"before");
+            write(&mut writer);
+            writer.section(SectionKind::KeyedState, "count", 2, b"behind");
+            let finished = writer.finish();
+            (finished.parts.concat(), finished.bytes, finished.checksum)
+        };
+        let whole = written(&|writer| writer.section(SectionKind::StagedOutput, "out", 7, &parts.concat()));
+        let in_parts = written(&|writer| writer.section_of_parts(SectionKind::StagedOutput, "out", 7, &parts));
+        assert!(whole == in_parts && whole.1 == whole.0.len() as u64);
     }
 }
