@@ -1,9 +1,10 @@
-//! PostgreSQL out, with the real server and its own `psql`. `conformance`: what every target promises; `once`: a server that goes, zombies and copies, and the
+//! PostgreSQL out, with the real server and its own `psql`. `conformance`: what every target promises; `held`: transactions that stay open; `once`: a server that goes, zombies and copies, and the
 //! rows are there once and in order; `ordeal`: kills amid all that at once; `passwords`: who is let in; `quarantine`: records that are set aside; `refused`: what
 //! is an error, and what it says; `rows`: what becomes of a record, type by type and key by key; `secured`: TLS; `silent`: a server that is there and says nothing;
 //! `start`: what is looked at before a job begins, and by `weir check`.
 
 mod conformance;
+mod held;
 mod once;
 mod ordeal;
 mod passwords;

@@ -38,6 +38,21 @@ fn each_type_is_written_as_the_server_reads_it() {
     assert_eq!(server.psql(&format!("SELECT amount FROM {table}")).trim(), "1.000000000000000000001");
 }
 
+#[test]
+fn the_cells_of_a_row_become_columns_and_an_empty_one_the_default() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let table = server.table("word text, n int4 DEFAULT 7, yes bool, doc jsonb, key text");
+    let columns = "columns = { word = { cell = 3 }, n = { cell = 1 }, yes = { cell = 2 }, doc = { cell = 4 }, key = { record = \"key\" } }";
+    let read = |rows: &str| {
+        let job = passing(&server.url(), &table, columns).replace("format = \"jsonl\"\nkey = \"k\"", "format = \"csv\"\nkey = \"word\"");
+        bench(job, format!("n,yes,word,doc\n{rows}")).run("run job.toml")
+    };
+    read("-5,t,\"a, \"\"b\"\"\",\"{\"\"x\"\": 1}\"\n,f,c,\n").assert(0, &["finished"]);
+    let rows = server.psql(&format!("SELECT n, yes, word, doc, key FROM {table} ORDER BY n"));
+    assert_eq!(rows, "-5|t|a, \"b\"|{\"x\": 1}|a, \"b\"\n7|f|c||c\n");
+    read("many,t,c,\n").assert(1, &["the column `n`", "many"]);
+}
+
 /// Publishes one chunk: a key, and a value or none.
 pub(super) fn publish(said: &Value, records: &[(&str, Option<&str>)]) {
     let sink = weir_connectors::sink("postgres", said.as_object().expect("an object"), Path::new(".")).expect("a sink");
