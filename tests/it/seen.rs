@@ -24,7 +24,7 @@ fn started() -> (Bench, Running, String) {
 }
 
 /// The status and the answer, for this token.
-fn get(api: &str, path: &str, token: &str) -> (u16, String) {
+pub(crate) fn get(api: &str, path: &str, token: &str) -> (u16, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
     let answer = agent.get(format!("http://{api}{path}")).header("authorization", format!("Bearer {token}")).call();
     let mut answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -175,6 +175,10 @@ fn a_password_that_is_replaced_gets_through_and_none_is_to_be_seen() {
     server.produce(&topic, &[json!({ "value": "d" }), json!({ "value": "e" })]);
     wait_for(server, &mut process, &output, 5);
     let hides = |text: &str| assert!(!text.contains(first) && !text.contains(second), "{text}");
+    let shown = crate::secrets::shown(&bench.api(&mut process));
+    assert!(shown.contains(&known), "{shown}");
+    hides(&shown);
+    bench.run("savepoint create words taken").assert(0, &[]);
     for line in ["status words --output json", "check job.toml --output json", "checkpoint list words --output json"] {
         let ended = bench.run(line);
         ended.assert(0, &[]);

@@ -95,6 +95,11 @@ fn a_server_that_is_killed_and_comes_back_is_waited_for_and_nothing_is_lost_or_d
     // Now both.
     server.kill();
     assert!(process.kill());
+    // A job with a past goes on without its server: what it has waits.
+    let before = bench.log().completed.len();
+    let mut process = bench.start("run job.toml -q");
+    assert!(process.runs_until("a checkpoint of a run that has not seen the server", || bench.log().completed.len() > before));
+    assert!(process.kill());
     server.begin();
     bench.edit_job(SLOWLY, "");
     bench.run("run job.toml").assert(0, &["resuming from checkpoint", "finished"]);
@@ -165,5 +170,20 @@ fn a_storage_that_is_copied_and_run_twice_is_published_from_by_one_of_them_alone
     tables.assert_complete(&server, 0..4_000);
     let parts = ["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"];
     second.run("run job.toml").assert(1, &parts);
+    tables.assert_complete(&server, 0..4_000);
+}
+
+#[test]
+fn a_storage_that_is_copied_and_run_at_once_is_published_from_by_one_of_them_alone() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let tables = Tables::new(&server);
+    let first = bench(tables.job(&server, SLOWLY), lines(0..4_000));
+    let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 4")]);
+    assert_eq!(killed.code, None, "{killed:?}");
+    let second = first.copied();
+    crate::ordeal::one_goes_on(first.start("run job.toml"), second.start("run job.toml"));
+    first.edit_job(SLOWLY, "");
+    second.edit_job(SLOWLY, "");
+    crate::ordeal::one_is_refused(&first, &second);
     tables.assert_complete(&server, 0..4_000);
 }

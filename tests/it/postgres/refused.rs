@@ -83,3 +83,22 @@ fn who_may_not_is_told_what_is_missing() {
     let elsewhere = format!("{}elsewhere", server.url().strip_suffix("postgres").expect("its database"));
     refused(&elsewhere, &table, "", line, &["database \"elsewhere\" does not exist", "psql -l"]);
 }
+
+#[test]
+fn what_is_taken_away_under_a_running_job_ends_it_by_name() {
+    let Some(server) = PostgresServer::in_use() else { return };
+    let taken = |by: &str, parts: &[&str]| {
+        let table = server.table("k text, n int4");
+        let user = format!("{table}_user");
+        server.psql(&format!("CREATE ROLE {user} LOGIN; GRANT INSERT ON {table} TO {user}; GRANT CREATE ON SCHEMA public TO {user}"));
+        let bench = bench(passing(&server.url_as(&user), &table, ""), super::lines(0..20_000));
+        bench.edit_job("key = \"k\"", "key = \"k\"\nrate = 1000");
+        let mut process = bench.start("run job.toml");
+        let rows = || server.psql(&format!("SELECT count(*) FROM {table}")).trim() != "0";
+        assert!(process.runs_until("a row", rows));
+        server.psql(&by.replace("{table}", &table).replace("{user}", &user));
+        process.ended().assert(1, parts).assert(1, &["out: ", &table]);
+    };
+    taken("DROP TABLE {table}", &["does not exist"]);
+    taken("REVOKE INSERT ON {table} FROM {user}", &["permission denied"]);
+}

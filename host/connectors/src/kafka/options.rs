@@ -32,7 +32,8 @@ const OWNED: [(&str, &str); 20] = [
 ];
 
 /// The same of all whose names begin so.
-const OWNED_KINDS: [(&str, &str); 7] = [
+const OWNED_KINDS: [(&str, &str); 8] = [
+    ("test.", "it is for tests of librdkafka, which makes up a cluster of its own then"),
     ("security.", "`tls` and `sasl` say it"),
     ("ssl.", "`tls` says it"),
     ("enable.ssl", "certificates are always verified: `ca` of `tls` names who signs them"),
