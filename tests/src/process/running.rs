@@ -65,8 +65,9 @@ impl Running {
     /// Waits until `condition` holds; false where the process ends before.
     pub fn runs_until(&mut self, what: &str, mut condition: impl FnMut() -> bool) -> bool {
         let mut runs = true;
-        let line = self.line.clone();
-        wait_until(&format!("{what}, by `{line}`"), || {
+        let (line, stderr) = (self.line.clone(), self.stderr.try_clone().expect("a second handle"));
+        let by = || format!("{what}, by `{line}`, which says: {}", read_of(&stderr));
+        wait(by, || {
             runs = self.runs();
             !runs || condition()
         });
@@ -75,12 +76,7 @@ impl Running {
 
     /// What it has said on standard error.
     pub fn said(&self) -> String {
-        use std::os::unix::fs::FileExt;
-        // Its own writing goes on where it was: nothing is sought here.
-        let mut bytes = vec![0; self.stderr.metadata().map_or(0, |file| file.len() as usize)];
-        let read = self.stderr.read_at(&mut bytes, 0).unwrap_or(0);
-        bytes.truncate(read);
-        String::from_utf8_lossy(&bytes).into_owned()
+        read_of(&self.stderr)
     }
 
     /// Waits until it says this behind the first `heard` bytes of what it has said, which then end there. False where it ends before.
@@ -163,13 +159,27 @@ fn text(file: &mut File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// What a process has written so far. Its own writing goes on where it was: nothing is sought here.
+fn read_of(file: &File) -> String {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = vec![0; file.metadata().map_or(0, |file| file.len() as usize)];
+    let read = file.read_at(&mut bytes, 0).unwrap_or(0);
+    bytes.truncate(read);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Waits until `condition` holds, and fails the test where it never does.
 #[track_caller]
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    wait(|| what.to_owned(), condition);
+}
+
+#[track_caller]
 #[expect(clippy::disallowed_methods, reason = "processes are watched in real time")]
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+fn wait(what: impl Fn() -> String, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < end, "waited {PATIENCE:?} for {what}");
+        assert!(Instant::now() < end, "waited {PATIENCE:?} for {}", what());
         std::thread::sleep(LOOK_EVERY);
     }
 }

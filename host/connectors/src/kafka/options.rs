@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What weir sets itself, or what a setting of its own says, and where to look instead.
-const OWNED: [(&str, &str); 20] = [
+const OWNED: [(&str, &str); 21] = [
     ("bootstrap.servers", "`brokers` says it"),
     ("metadata.broker.list", "`brokers` says it"),
     ("group.id", "`group` says it"),
@@ -16,6 +16,7 @@ const OWNED: [(&str, &str); 20] = [
     ("group.protocol", "partitions are dealt out by weir, not by the group"),
     ("auto.offset.reset", "`on-reset` says it"),
     ("enable.auto.commit", "offsets are told to the group behind completed checkpoints"),
+    ("auto.commit.enable", "offsets are told to the group behind completed checkpoints"),
     ("enable.auto.offset.store", "offsets are told to the group behind completed checkpoints"),
     ("isolation.level", "records of open and aborted transactions are never read"),
     ("enable.partition.eof", "weir sets it"),

@@ -160,7 +160,7 @@ impl Misfit {
         let (key, value) = (self.key.as_deref(), self.value.as_deref());
         let (key, no_key) = key.filter(|key| fits(key.len())).map_or((None, key), |key| (Some(key), None));
         let (value, no_value) = value.filter(|value| fits(value.len())).map_or((None, value), |value| (Some(value), None));
-        let own: &[(Vec<u8>, Vec<u8>)] = if fits(of_headers) { &self.headers } else { &[] };
+        let (own, no_headers): (&[(Vec<u8>, Vec<u8>)], _) = if fits(of_headers) { (&self.headers, None) } else { (&[], Some(of_headers)) };
         let mut said: Vec<(&str, String)> = vec![("weir.error", cut(&self.why).to_owned())];
         said.extend(self.topic.iter().map(|topic| ("weir.topic", topic.clone())));
         said.extend(self.time.iter().map(|time| ("weir.time", time.to_string())));
@@ -171,6 +171,7 @@ impl Misfit {
         );
         said.extend(no_key.map(|key| ("weir.key-bytes", key.len().to_string())));
         said.extend(no_value.map(|value| ("weir.value-bytes", value.len().to_string())));
+        said.extend(no_headers.map(|bytes| ("weir.headers-bytes", bytes.to_string())));
         let own = own.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
         let headers = super::headers::headers(own.chain(said.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))));
         (key, value, headers)
@@ -233,8 +234,8 @@ mod tests {
         };
         assert_eq!(said(&misfit, 1_000), (Some(3), Some(100), with(&["a=1"], &[])));
         assert_eq!(said(&misfit, 99), (Some(3), None, with(&["a=1"], &["weir.value-bytes=100"])));
-        assert_eq!(said(&misfit, 104), (Some(3), Some(100), with(&[], &[])));
-        assert_eq!(said(&misfit, 2), (None, None, with(&[], &["weir.key-bytes=3", "weir.value-bytes=100"])));
+        assert_eq!(said(&misfit, 104), (Some(3), Some(100), with(&[], &["weir.headers-bytes=22"])));
+        assert_eq!(said(&misfit, 2), (None, None, with(&[], &["weir.key-bytes=3", "weir.value-bytes=100", "weir.headers-bytes=22"])));
         let none = Misfit { why: "ä".repeat(2_000), ..Misfit::default() };
         assert_eq!(said(&none, 10), (None, None, vec![format!("weir.error={}", "ä".repeat(512))]));
     }

@@ -36,17 +36,24 @@ impl SameTopics {
         Self { ids, looked: now() }
     }
 
-    /// Fails where one is another one by now. A cluster that does not say is asked again in front of another chunk; whether it takes this one it will say itself.
+    /// Fails where one is another one by now, or gone. A cluster that does not answer is asked again in front of another chunk; whether it takes this one it will say itself.
     pub(super) fn see(&mut self, options: &TargetOptions, client: *mut rd_kafka_t) -> Result<(), EngineError> {
         if self.looked.elapsed() < PAUSE {
             return Ok(());
         }
         self.looked = now();
-        let ids = options.cluster.topic_ids_by(client, &topics(options)).unwrap_or_default();
-        match self.other(&ids) {
-            Some(topic) => Err(made_anew(options, topic)),
-            None => Ok(()),
+        let Ok(ids) = options.cluster.topic_ids_by(client, &topics(options)) else { return Ok(()) };
+        match (self.other(&ids), self.gone(&ids)) {
+            (Some(topic), _) => Err(made_anew(options, topic)),
+            // What is sent to it would wait until librdkafka gives it up, and nobody would be told why. The next takeover sees what there is.
+            (None, Some(topic)) => Err(gone(options, topic)),
+            (None, None) => Ok(()),
         }
+    }
+
+    /// The one that the cluster does not tell of any more, if any.
+    fn gone(&self, now: &BTreeMap<String, String>) -> Option<&str> {
+        self.ids.keys().find(|topic| !now.contains_key(*topic)).map(String::as_str)
     }
 
     /// The one that is another one, if any.
@@ -80,16 +87,22 @@ fn made_anew(options: &TargetOptions, topic: &str) -> EngineError {
     EngineError::new(ErrorKind::FixInput, message).with_hint(hint)
 }
 
+fn gone(options: &TargetOptions, topic: &str) -> EngineError {
+    let message = format!("the Kafka cluster at {} does not tell of the topic `{topic}` any more", options.cluster.brokers);
+    EngineError::new(ErrorKind::Retry, message).with_hint("it was deleted, or this client has no right any more to Describe it")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn another_id_tells_and_none_does_not() {
+    fn another_id_is_another_topic_and_none_is_one_that_is_gone() {
         let ids = |all: &[(&str, &str)]| all.iter().map(|(topic, id)| ((*topic).to_owned(), (*id).to_owned())).collect::<BTreeMap<_, _>>();
         let same = SameTopics { ids: ids(&[("out", "a"), ("markers", "b")]), looked: now() };
         assert_eq!(same.other(&ids(&[("out", "a"), ("markers", "b"), ("third", "c")])), None);
-        assert_eq!(same.other(&ids(&[])), None, "the cluster does not say");
+        assert_eq!((same.other(&ids(&[])), same.gone(&ids(&[("out", "a")]))), (None, Some("markers")));
+        assert_eq!(same.gone(&ids(&[("out", "x"), ("markers", "y"), ("third", "c")])), None);
         assert_eq!(same.other(&ids(&[("out", "x"), ("markers", "b")])), Some("out"));
         assert_eq!(same.other(&ids(&[("out", "a"), ("markers", "x")])), Some("markers"));
     }

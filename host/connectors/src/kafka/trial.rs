@@ -65,7 +65,11 @@ fn made(cluster: &Cluster, role: Role) -> KafkaResult<()> {
     config.remove("bootstrap.servers").set("log_level", "0");
     match role {
         Role::Reads => config.create::<BaseConsumer>().map(let_go),
-        Role::Transacts | Role::Writes => config.create::<BaseProducer>().map(let_go),
+        Role::Transacts | Role::Writes => {
+            config.create::<BaseProducer>().map(let_go)?;
+            // Whoever writes also reads: markers, and what topics there are.
+            made(cluster, Role::Reads)
+        }
     }
 }
 
@@ -114,6 +118,9 @@ mod tests {
             "`transaction.timeout.ms`",
         );
         assert_eq!(said(Role::Writes, &[("message.timeout.ms", "90000")], ""), None);
+        // A right option of a producer that no consumer takes.
+        let gapless = "enable.gapless.guarantee";
+        refused(Role::Transacts, &[(gapless, "true")], gapless, &format!("options.{gapless}"), "enable.idempotence");
         let fetch = [("fetch.max.bytes", "2000000"), ("receive.message.max.bytes", "1000000")];
         let at_fault = "receive.message.max.bytes";
         refused(Role::Reads, &fetch, at_fault, "options.receive.message.max.bytes", "`receive.message.max.bytes` must be");

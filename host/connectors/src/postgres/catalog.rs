@@ -94,6 +94,10 @@ pub(super) async fn columns(connection: &Connection, options: &TargetOptions) ->
     let client = &connection.client;
     let wrong = |message: String| EngineError::new(ErrorKind::FixInput, format!("{message} in {}", connection.place));
     let row = client.query_opt(TABLE, &[&quoted]).await.map_err(failed)?;
+    if client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(failed)?.get(0) {
+        let message = format!("the server takes no writes, it is in recovery: {}", connection.place);
+        return Err(EngineError::new(ErrorKind::Retry, message).with_hint("a standby is: name the primary in `url`"));
+    }
     let Some(row) = row else {
         let hint =
             "create it, or mend its name, which is as it is written, in upper and lower case; `\\dt *.*` in psql shows what there is";

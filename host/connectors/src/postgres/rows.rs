@@ -5,7 +5,7 @@ use super::cells::cells;
 use super::columns::Origin;
 use super::fields::Fields;
 use super::settings::Mode;
-use super::values::{Given, write};
+use super::values::{ColumnType, Given, write};
 use std::fmt;
 use weir_engine::RecordBatch;
 use weir_engine::element::NO_TIMESTAMP;
@@ -97,6 +97,8 @@ impl Rows {
                 Origin::Cell(cell) => match row.get(*cell).map(String::as_str) {
                     None => return Err(Misfit::of_column(at, format!("the row has no cell {}, but {}", cell + 1, row.len()))),
                     Some("") => Given::Nothing,
+                    // A cell that goes into JSON is JSON.
+                    Some(cell) if column.kind == ColumnType::Json => Given::Bytes(cell.as_bytes()),
                     Some(cell) => Given::Text(cell),
                 },
                 Origin::Key => records.key(record).map_or(Given::Nothing, Given::Bytes),

@@ -16,7 +16,7 @@ pub(crate) const SINK_SETTINGS: &[Setting] = &[
         "url",
         Kind::Text,
         Fallback::Required("\"postgres://weir:${PASSWORD}@localhost/db\""),
-        "Where the database is and who writes to it. It is read anew at each connect, and what stands for a variable or a file in it is not shown.",
+        "Where the database is and who writes to it. It is read anew at each connect, and what stands for a variable or a file in it is not shown, but for host, port, database and user where all of it is one.",
     ),
     Setting::new(
         "password",

@@ -138,9 +138,10 @@ pub(super) fn write(kind: ColumnType, given: Given<'_>, out: &mut Vec<u8>) -> Re
             (None, Ok(time)) => _ = write!(Bytes(out), "{time}"),
             (None, Err(_)) => return refuse("is no date with a time, such as 2026-01-31T12:00:00"),
         },
-        ColumnType::Date => match text.parse::<jiff::civil::Date>() {
-            Ok(date) => _ = write!(Bytes(out), "{date}"),
-            Err(_) => return refuse("is no date, such as 2026-01-31"),
+        ColumnType::Date => match (moment_of_number(given), text.parse::<jiff::civil::Date>()) {
+            (Some(moment), _) => _ = write!(Bytes(out), "{}", moment.to_zoned(jiff::tz::TimeZone::UTC).date()),
+            (None, Ok(date)) => _ = write!(Bytes(out), "{date}"),
+            (None, Err(_)) => return refuse("is no date, such as 2026-01-31"),
         },
         ColumnType::Bytes => match bytes(&text) {
             Some(bytes) => hex(&bytes, out),
@@ -273,6 +274,8 @@ mod tests {
             (T::Timestamp, Text("2026-01-31 12:00:00"), "2026-01-31T12:00:00"),
             (T::Timestamp, Number("0"), "1970-01-01T00:00:00"),
             (T::Date, Text("2026-01-31"), "2026-01-31"),
+            (T::Date, Number("86400000"), "1970-01-02"),
+            (T::Date, Millis(-1), "1969-12-31"),
             (T::Bytes, Bytes(&[0, 255]), "\\\\x00ff"),
             (T::Bytes, Text("AP8="), "\\\\x00ff"),
             (T::Bytes, Text("\\x00fF"), "\\\\x00ff"),
