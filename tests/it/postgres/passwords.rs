@@ -94,8 +94,6 @@ fn a_password_that_is_replaced_on_the_server_first_is_waited_for_and_shown() {
     assert!(message.is_some_and(|message| message.contains(&refused)), "{told}");
     let shown = crate::secrets::shown(&begun.bench.api(&mut begun.process));
     assert!(shown.contains(&begun.user) && !shown.contains("the-first-one"), "{shown}");
-    begun.bench.run_with("savepoint create words taken", &[("PLACE", &begun.place)]).assert(0, &[]);
-    assert_eq!(holding(&begun.bench.path("taken"), "the-first-one"), Vec::<String>::new());
     begun.replace_in_file();
     begun.process.ended().assert(0, &["finished"]);
     assert_eq!(rows(&server, &begun.table), "4000|4000");

@@ -50,7 +50,7 @@ fn the_cells_of_a_row_become_columns_and_an_empty_one_the_default() {
     read("-5,t,\"a, \"\"b\"\"\",\"{\"\"x\"\": 1}\"\n,f,c,\n").assert(0, &["finished"]);
     let rows = server.psql(&format!("SELECT n, yes, word, doc, key FROM {table} ORDER BY n"));
     assert_eq!(rows, "-5|t|a, \"b\"|{\"x\": 1}|a, \"b\"\n7|f|c||c\n");
-    read("many,t,c,\n").assert(1, &["the column `n`", "many"]);
+    read("many,t,c,\n").assert(1, &["column `n` (integer)", "many"]);
 }
 
 #[test]
