@@ -14,7 +14,7 @@ pub use bench::{BenchDocument, BenchFailure, BenchQuery};
 pub use checkpoint::*;
 pub use held_text::{HeldDocument, HeldText};
 pub use lag::LagDocument;
-pub use plugin::PluginDocument;
+pub use plugin::{PluginDocument, runs_text};
 pub use plugin_test::{FailedTestDocument, PluginTestDocument, TestDocument};
 pub use rerun::{
     DryRunDocument, EmittedDocument, FailedRecordDocument, FiredExampleDocument, LoggedCallDocument, OperatorAt, OutputDifferences,
@@ -249,13 +249,14 @@ mod tests {
                         splits: vec![lag::SplitLagDocument { split: "a.txt@0".into(), lag: 4 }],
                         unknown_splits: 1,
                     }),
-                    plugin: PluginDocument {
+                    plugin: Some(PluginDocument {
                         instances_recycled: 1,
                         fuel: Some(20),
                         time_s: 0.5,
                         memory_bytes: 65_536,
                         limits: [("memory".to_owned(), 6)].into(),
-                    },
+                        ..PluginDocument::default()
+                    }),
                     metrics: [("often".to_owned(), -2)].into(),
                     ..VertexFigures::default()
                 },

@@ -73,7 +73,7 @@ pub fn summary(run: &RunDocument, next: &NextCommands) -> String {
     let width = run.vertices.iter().map(|vertex| vertex.id.len()).max().unwrap_or(0);
     for vertex in &run.vertices {
         text.push_str(&format!("  {}  {}\n", padded(&vertex.id, width), counted_text(&vertex.counted)));
-        text.push_str(&plugin_text(&vertex.counted.plugin, vertex.counted.records_in, width));
+        text.push_str(&plugin_text(vertex.counted.plugin.as_ref(), vertex.counted.records_in, width));
         text.push_str(&metrics_text(&vertex.counted.metrics, width));
     }
     if let Some(rate) = run.steady_records_per_s {
@@ -104,8 +104,8 @@ pub fn metrics_text(metrics: &BTreeMap<String, i64>, width: usize) -> String {
 }
 
 /// What an operator's plugin has taken, a line below its counters where there is something to say.
-pub fn plugin_text(plugin: &PluginDocument, records: u64, width: usize) -> String {
-    let PluginDocument { instances_recycled, fuel, limits, time_s: _, memory_bytes: _ } = plugin;
+pub fn plugin_text(plugin: Option<&PluginDocument>, records: u64, width: usize) -> String {
+    let Some(PluginDocument { instances_recycled, fuel, limits, .. }) = plugin else { return String::new() };
     let recycled = (*instances_recycled > 0).then(|| match instances_recycled {
         1 => "1 instance recycled".to_owned(),
         many => format!("{} instances recycled", grouped(*many)),
@@ -291,7 +291,7 @@ mod tests {
         (run.vertices[1].counted.late, run.vertices[1].counted.open_windows) = (1_500, 1_002);
         let limits = [("memory".to_owned(), 3), ("log-bytes-per-second".to_owned(), 1_000)].into();
         run.vertices[1].counted.plugin =
-            PluginDocument { instances_recycled: 2, fuel: Some(27_004_000), limits, ..PluginDocument::default() };
+            Some(PluginDocument { instances_recycled: 2, fuel: Some(27_004_000), limits, ..PluginDocument::default() });
         run.vertices[1].counted.metrics = [("early".to_owned(), 1_234), ("late".to_owned(), -5)].into();
         let expect = "  rows                0 in         27,004 out  1,234 ahead of the clock
   delays         27,004 in         26,398 out  3 quarantined  1,500 late  1,002 windows open  2.0 KiB of state

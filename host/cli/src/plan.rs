@@ -18,7 +18,7 @@ pub use time::PlanTime;
 pub use timers::PlanTimer;
 
 use crate::assemble::Assembly;
-use crate::documents::SCHEMA;
+use crate::documents::{SCHEMA, runs_text};
 use crate::job_file::{Code, JobFile, OperatorStep, duration_text, size_text};
 use crate::plugins::{PluginOrigin, PluginOrigins};
 use crate::process::state_memory;
@@ -162,8 +162,8 @@ fn plan_vertex((job, plugins): (&JobFile, &PluginOrigins), graph: &JobGraph, ver
         VertexKind::Source { source, .. } => ("source", source.connector().to_owned()),
         VertexKind::Operator(factory) => {
             let descriptor = factory.descriptor();
-            let digest = factory.component().map(|component| format!(" ({})", component.digest.get(..8).unwrap_or(&component.digest)));
-            ("operator", format!("{} {}{}", descriptor.name, descriptor.version, digest.unwrap_or_else(|| " (native)".into())))
+            let digest = factory.component().map(|component| component.digest.as_str());
+            ("operator", runs_text(&descriptor.name, &descriptor.version, digest))
         }
         VertexKind::Sink(sink) => ("sink", sink.connector().to_owned()),
     };

@@ -1,5 +1,6 @@
 //! Errors of the engine: what was attempted, on what, and what the caller can do about it. None of them holds a secret of the job file.
 
+use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -34,6 +35,8 @@ pub struct EngineError {
     unopened: Option<String>,
     /// The steps of the job that it is about: what the job file says of them has to change.
     steps: Box<[String]>,
+    /// The record that it came with, where it is of one.
+    record: Option<Box<Value>>,
 }
 
 impl EngineError {
@@ -47,6 +50,7 @@ impl EngineError {
             damaged_object: None,
             unopened: None,
             steps: Box::default(),
+            record: None,
         }
     }
 
@@ -77,6 +81,12 @@ impl EngineError {
     /// Names the steps of the job that the error is about, where it is about what the job file says of some.
     pub fn about_steps(mut self, steps: Vec<String>) -> Self {
         self.steps = steps.into();
+        self
+    }
+
+    /// Says which record it came with, as a quarantine would report it.
+    pub fn about_record(mut self, record: Value) -> Self {
+        self.record = Some(Box::new(record));
         self
     }
 
@@ -121,6 +131,11 @@ impl EngineError {
     /// The steps of the job that it is about.
     pub fn steps(&self) -> &[String] {
         &self.steps
+    }
+
+    /// The record that it came with, where it is of one.
+    pub fn record(&self) -> Option<&Value> {
+        self.record.as_deref()
     }
 
     /// True for a guest's fault.

@@ -3,6 +3,7 @@
 mod histogram;
 mod lag;
 mod occupation;
+mod pending;
 mod subtasks;
 mod watermark;
 
@@ -10,6 +11,7 @@ pub use histogram::{BOUNDS_S, Histogram, Observed};
 pub use lag::{KnownLag, LagUnit, SourceLag, SplitLag, SubtaskLags, SubtaskTroubles, Trouble};
 pub(crate) use occupation::Occupied;
 pub use occupation::{Occupation, Occupations, TimeSpent};
+pub use pending::{Pending, SubtaskPending};
 pub use subtasks::{SubtaskMetrics, Subtasks};
 pub use watermark::SubtaskWatermarks;
 
@@ -158,8 +160,12 @@ pub struct VertexMetrics {
     pub own: NamedSums,
     /// What its subtasks keep, keyed and broadcast state together: see [`crate::state::size`].
     pub state_bytes: Gauge,
+    /// Keys that its subtasks keep state of, as of the last barrier of each.
+    pub state_keys: SubtaskAmounts,
     /// Windows that are open at its subtasks, as of the last barrier of each.
     pub open_windows: Gauge,
+    /// Timers that are set and windows that wait for a time, as of the last barrier of each subtask.
+    pub pending: SubtaskPending,
     /// How far event time has come at it.
     pub watermark: SubtaskWatermarks,
     /// How far a source's subtasks lag behind what there is, as of up to a second ago, or of the last barrier where a subtask has been held up since.

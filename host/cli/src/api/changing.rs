@@ -28,6 +28,9 @@ pub struct ChangeDocument {
     /// How long its probation lasts, ms; of an upgrade that has come to it.
     #[serde(default)]
     pub probation_ms: Option<u64>,
+    /// Since when it has been on probation, in ms since 1970; of an upgrade that has come to it.
+    #[serde(default)]
+    pub since_ms: Option<i64>,
 }
 
 /// What a change is called that nothing may wait for.
@@ -63,7 +66,8 @@ impl Changes {
         // Whoever looks at the job sees the name, which nobody has looked for in the job file yet.
         let operator = operator.map(|id| printable(id, NAME_SHOWN));
         let id = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        let change = ChangeDocument { id, what: what.into(), operator, phase: "preparing".into(), checkpoint: None, probation_ms: None };
+        let (phase, checkpoint, probation_ms, since_ms) = ("preparing".into(), None, None, None);
+        let change = ChangeDocument { id, what: what.into(), operator, phase, checkpoint, probation_ms, since_ms };
         let mut seen = self.now.subscribe();
         loop {
             let begun = self.now.send_if_modified(|now| now.is_none() && now.replace(change.clone()).is_none());
@@ -102,12 +106,12 @@ impl Changes {
 }
 
 impl Changing<'_> {
-    /// The upgrade has happened behind a checkpoint's barrier, and proves itself for so long.
-    pub fn on_probation(&self, checkpoint: u64, probation: Duration) {
-        self.phase(PROBATION, Some(checkpoint));
+    /// The upgrade has happened behind a checkpoint's barrier, and proves itself for so long from `since_ms` on, in ms since 1970.
+    pub fn on_probation(&self, checkpoint: u64, probation: Duration, since_ms: i64) {
         self.0.now.send_modify(|change| {
             if let Some(change) = change {
-                change.probation_ms = u64::try_from(probation.as_millis()).ok();
+                (change.phase, change.checkpoint) = (PROBATION.into(), Some(checkpoint));
+                (change.probation_ms, change.since_ms) = (u64::try_from(probation.as_millis()).ok(), Some(since_ms));
             }
         });
     }
@@ -153,7 +157,7 @@ mod tests {
         let upgrade = changes.begin("upgrade", Some("a")).now_or_never().expect("nobody else changes the job").expect("begun");
         assert_eq!(refused("rescale"), Some((409, "an upgrade of `a` is under way (preparing)".into())));
         assert!(changes.refuse_on_probation().is_ok());
-        upgrade.on_probation(7, Duration::from_secs(30));
+        upgrade.on_probation(7, Duration::from_secs(30), 1_000);
         assert_eq!(changes.now().and_then(|change| change.probation_ms), Some(30_000));
         for what in ["rescale", "upgrade"] {
             assert_eq!(refused(what), Some((409, "an upgrade of `a` is on probation, behind checkpoint 7".into())));

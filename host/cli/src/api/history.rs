@@ -17,6 +17,9 @@ struct CheckpointDocument {
     triggered_at_ms: i64,
     duration_ms: f64,
     bytes: u64,
+    /// Of these what keyed state took as a whole, and what its changes took.
+    full_bytes: u64,
+    incremental_bytes: u64,
     /// Why it has failed.
     reason: Option<String>,
     tasks: Vec<TaskDocument>,
@@ -32,6 +35,8 @@ struct TaskDocument {
     capture_ms: Option<f64>,
     upload_ms: Option<f64>,
     state_bytes: u64,
+    full_bytes: u64,
+    incremental_bytes: u64,
     in_flight_bytes: u64,
 }
 
@@ -49,6 +54,8 @@ pub(super) fn checkpoints(job: &RunningJob) -> Value {
         capture_ms: task.capture.map(ms),
         upload_ms: task.upload.map(ms),
         state_bytes: task.state_bytes,
+        full_bytes: task.full_bytes,
+        incremental_bytes: task.incremental_bytes,
         in_flight_bytes: task.in_flight_bytes,
     };
     let document = |of: ShownCheckpoint| {
@@ -64,6 +71,8 @@ pub(super) fn checkpoints(job: &RunningJob) -> Value {
             triggered_at_ms: of.triggered_at_ms,
             duration_ms: ms(of.duration),
             bytes: of.bytes,
+            full_bytes: of.tasks.iter().map(|task| task.full_bytes).sum(),
+            incremental_bytes: of.tasks.iter().map(|task| task.incremental_bytes).sum(),
             reason,
             tasks: of.tasks.iter().map(task).collect(),
         }
@@ -74,7 +83,7 @@ pub(super) fn checkpoints(job: &RunningJob) -> Value {
 
 /// `GET /v1/failures`.
 pub(super) fn failures(job: &RunningJob) -> Value {
-    let document = |ShownFailure { at_ms, message, hint }: ShownFailure| json!({ "at_ms": at_ms, "message": message, "hint": hint });
+    let document = |ShownFailure { at_ms, message, hint, record }: ShownFailure| json!({ "at_ms": at_ms, "message": message, "hint": hint, "record": record });
     let failures: Vec<Value> = job.status().failures().into_iter().map(document).collect();
     json!({ "schema": SCHEMA, "job": job.name(), "failures": failures })
 }

@@ -1,12 +1,10 @@
-//! What the API's requests act on.
+//! What the API's requests act on. `document` is what is shown of it.
+
+mod document;
 
 use super::change::Shape;
 use super::changing::Changes;
-use super::metrics::Look;
-use super::shown::{ShownGraph, StatusSubtask};
-use super::status::{JobStatusDocument, LastCheckpoint, StatusOutbox, StatusVertex};
-use crate::documents::{SCHEMA, VertexFigures};
-use crate::process::{cpu_seconds, resident_memory_bytes};
+use super::shown::ShownGraph;
 use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
@@ -204,83 +202,9 @@ impl RunningJob {
         self.0.parts.graph.vertices.iter().map(|vertex| vertex.id.clone()).collect()
     }
 
-    /// What it began with, as `weir check` says it.
-    pub fn plan(&self) -> Value {
-        self.0.parts.plan.clone()
-    }
-
     /// True while all subtasks run, and the job has not ended.
     pub fn is_running(&self) -> bool {
         self.0.parts.status.is_running() && self.0.ended.borrow().is_none()
-    }
-
-    /// A look at all that it counts.
-    pub fn look(&self) -> Look {
-        let (parts, now) = (&self.0.parts, self.0.parts.runtime.clock.now());
-        let vertices =
-            parts.graph.vertices.iter().zip(&parts.status.metrics.vertices).map(|(shown, metrics)| (shown.id.clone(), metrics.clone()));
-        Look {
-            job: self.name(),
-            vertices: vertices.collect(),
-            outboxes: self.outboxes(),
-            now,
-            uptime: now.saturating_sub(self.0.began),
-            process: (cpu_seconds(), resident_memory_bytes()),
-            status: parts.status.clone(),
-        }
-    }
-
-    fn outboxes(&self) -> Vec<StatusOutbox> {
-        let parts = &self.0.parts;
-        parts.status.outboxes().into_iter().map(|outbox| StatusOutbox::of(outbox, parts.runtime.clock.wall_ms())).collect()
-    }
-
-    pub fn document(&self) -> JobStatusDocument {
-        let (parts, status, shape) = (&self.0.parts, &self.0.parts.status, self.lock().clone());
-        let (now, layout, shown) = (parts.runtime.clock.now(), status.layout(), &parts.graph.vertices);
-        let vertex = |place: usize, (id, parallelism): (&String, u32)| {
-            let (metrics, head) = (&status.metrics.vertices[place], layout.heads.get(place).copied().unwrap_or(place));
-            let subtasks = metrics.subtasks.all().into_iter().take(parallelism as usize).enumerate();
-            StatusVertex {
-                id: id.clone(),
-                parallelism,
-                kind: shown[place].kind.into(),
-                connector: shown[place].connector.map(Into::into),
-                task: shown[head].id.clone(),
-                subtasks: subtasks.map(|(index, subtask)| StatusSubtask::of(index, &subtask, head == place, now)).collect(),
-                counted: VertexFigures::of(metrics),
-                watermark: metrics.watermark.get(),
-                trouble: metrics.trouble.get(),
-                reference: shape.reference(id),
-            }
-        };
-        let ended = self.0.ended.borrow().as_ref().map(|ended| ended.outcome.clone());
-        JobStatusDocument {
-            schema: SCHEMA,
-            job: self.name(),
-            state: ended.unwrap_or_else(|| "running".into()),
-            pid: std::process::id(),
-            uptime_s: parts.runtime.clock.now().saturating_sub(self.0.began).as_secs_f64(),
-            now_ms: parts.runtime.clock.wall_ms(),
-            job_file: parts.job_file.clone(),
-            storage: parts.storage.clone(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            vertices: self.vertices().enumerate().map(|(place, of)| vertex(place, of)).collect(),
-            edges: parts.graph.edges.clone(),
-            running: self.is_running(),
-            cpu_s: cpu_seconds(),
-            memory_bytes: resident_memory_bytes(),
-            checkpoints_completed: status.completed.get(),
-            checkpoints_failed: status.failed.get(),
-            last_checkpoint: status.last_checkpoint().map(|last| LastCheckpoint {
-                id: last.checkpoint_id.0,
-                duration_ms: last.duration_ms,
-                bytes: last.bytes,
-            }),
-            restarts: status.restarts.get(),
-            change: self.0.changes.now(),
-            outboxes: self.outboxes(),
-        }
     }
 
     /// Takes a savepoint of the job while it runs. Its URL.

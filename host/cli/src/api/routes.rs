@@ -265,7 +265,7 @@ async fn changed_over(job: RunningJob, request: UpgradeRequest, Uploaded(body): 
     let (outcome, reason, behind) = loop {
         match events.recv().await {
             Some(UpgradeEvent::Switched { checkpoint_id, pause }) => {
-                changing.on_probation(checkpoint_id.0, probation);
+                changing.on_probation(checkpoint_id.0, probation, job.clock().wall_ms());
                 switched = Some((checkpoint_id, ms(pause)));
             }
             Some(UpgradeEvent::Accepted) => {

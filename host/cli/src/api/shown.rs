@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use weir_engine::job::{Edge, JobGraph, Vertex, VertexKind};
+use weir_engine::job::{Edge, JobGraph, ShownPlugin, Vertex, VertexKind};
 use weir_engine::metrics::{SubtaskMetrics, TimeSpent};
 
 /// A job's vertices and edges.
@@ -21,6 +21,8 @@ pub(crate) struct ShownVertex {
     /// `source`, `operator` or `sink`.
     pub kind: &'static str,
     pub connector: Option<&'static str>,
+    /// The component with which it begins, where it runs one.
+    pub plugin: Option<ShownPlugin>,
 }
 
 /// An edge of a running job.
@@ -85,7 +87,7 @@ impl ShownVertex {
             VertexKind::Operator(_) => ("operator", None),
             VertexKind::Sink(sink) => ("sink", Some(sink.connector())),
         };
-        Self { id: vertex.id.clone(), parallelism: vertex.parallelism, kind, connector }
+        Self { id: vertex.id.clone(), parallelism: vertex.parallelism, kind, connector, plugin: ShownPlugin::of(vertex) }
     }
 }
 

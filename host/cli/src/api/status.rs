@@ -129,6 +129,15 @@ pub struct StatusVertex {
     /// What it has counted.
     #[serde(flatten)]
     pub counted: VertexFigures,
+    /// Timers that are set, as of the last barrier of each subtask.
+    #[serde(default)]
+    pub timers: u64,
+    /// No timer is due before, in ms since 1970, as of then; not there where none is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_timer_ms: Option<i64>,
+    /// No open window is complete, or closed, before, in ms since 1970, as of then; not there where none waits for a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_window_ms: Option<i64>,
     /// How far event time has come at its slowest subtask that is waited for, in ms since 1970; not there where nothing has been said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<i64>,

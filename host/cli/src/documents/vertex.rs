@@ -32,9 +32,9 @@ pub struct VertexFigures {
     /// How far a source lags behind what there is, as of the last look at it; `None` where it has no splits, and for what is no source.
     #[serde(default)]
     pub lag: Option<LagDocument>,
-    /// What its plugin has taken of what it may.
+    /// What its plugin has taken of what it may; `None`: it is known to have none.
     #[serde(default)]
-    pub plugin: PluginDocument,
+    pub plugin: Option<PluginDocument>,
     /// What an operator counts itself, summed up.
     #[serde(default)]
     pub metrics: BTreeMap<String, i64>,
@@ -53,7 +53,7 @@ impl VertexFigures {
             ahead: metrics.ahead.get(),
             state_bytes: metrics.state_bytes.get(),
             lag: LagDocument::of(metrics.lag.get()),
-            plugin: PluginDocument::of(&metrics.plugin),
+            plugin: Some(PluginDocument::of(&metrics.plugin)),
             metrics: metrics.own.get(),
         }
     }

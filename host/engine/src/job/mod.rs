@@ -34,6 +34,6 @@ pub use savepoint::{
     open_savepoint, savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,
 };
 pub use shown_checkpoints::{CheckpointState, ShownCheckpoint, ShownCheckpoints, ShownTask};
-pub use status::{CheckpointItem, JobStatus, ShownFailure, ShownLayout};
+pub use status::{CheckpointItem, JobStatus, ShownFailure, ShownLayout, ShownPlugin};
 pub use supervisor::restart::{RestartPolicy, RestartStrategy};
 pub use supervisor::run_job;

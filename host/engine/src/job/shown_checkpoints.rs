@@ -1,9 +1,9 @@
 //! What a running job shows of its newest checkpoints: how each went, task by task, and where its time went.
 
-use crate::checkpoint::{CompletedTasks, Trigger};
+use crate::checkpoint::{CompletedTasks, StateHandle, Trigger, paths};
 use crate::element::CheckpointId;
 use crate::runtime::Monotonic;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +55,10 @@ pub struct ShownTask {
     pub upload: Option<Duration>,
     /// Bytes of the state that its part stands for, those that older checkpoints have written included.
     pub state_bytes: u64,
+    /// Bytes of the objects with keyed state as a whole that it wrote.
+    pub full_bytes: u64,
+    /// Bytes of the objects with what has changed of keyed state that it wrote.
+    pub incremental_bytes: u64,
     /// Bytes of the records that the barrier had overtaken.
     pub in_flight_bytes: u64,
     captured_at: Option<Monotonic>,
@@ -93,6 +97,7 @@ impl ShownCheckpoints {
         self.with_task(checkpoint_id, task, |task| {
             task.upload = task.captured_at.map(|at| now.saturating_sub(at));
             task.state_bytes = parts.iter().map(|(_, part)| part.state_bytes).sum();
+            (task.full_bytes, task.incremental_bytes) = written_bytes(checkpoint_id, parts);
             task.in_flight_bytes = parts.iter().filter_map(|(_, part)| part.in_flight.as_ref()).map(|handle| handle.bytes).sum();
         });
     }
@@ -124,6 +129,15 @@ impl ShownCheckpoints {
     }
 }
 
+/// Bytes of keyed state that were written for a checkpoint: as a whole, and as changes. Operators of one task share an object, which counts once.
+fn written_bytes(checkpoint_id: CheckpointId, parts: &CompletedTasks) -> (u64, u64) {
+    let wrote = |handle: &&StateHandle| paths::owner_of(&handle.object).is_some_and(|(_, id)| id == checkpoint_id);
+    let sum = |handles: BTreeSet<&StateHandle>| handles.into_iter().map(|handle| handle.bytes).sum();
+    let full = parts.iter().filter_map(|(_, part)| part.state.as_ref()).filter(wrote).collect();
+    let changes = parts.iter().flat_map(|(_, part)| &part.deltas).filter(wrote).collect();
+    (sum(full), sum(changes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +161,26 @@ mod tests {
         shown.on_attempt_over();
         let one = &shown.get()[0];
         assert_eq!((&one.state, one.duration, one.bytes), (&CheckpointState::Completed, 60 * MS, 99));
+    }
+
+    #[test]
+    fn what_a_checkpoint_wrote_of_state_is_told_apart_from_what_older_ones_did() {
+        let object = |path: &str, bytes| StateHandle { object: path.into(), bytes, checksum: 0 };
+        let (whole, old, new) =
+            (object("state/1-5-op-0-n.state", 1_000), object("state/1-6-op-0-n.state", 30), object("state/1-7-op-0-n.state", 7));
+        let part = |state: &StateHandle, deltas: &[&StateHandle]| SubtaskSnapshot {
+            state: Some(state.clone()),
+            deltas: deltas.iter().map(|handle| (*handle).clone()).collect(),
+            ..SubtaskSnapshot::default()
+        };
+        let written = |id, parts: Vec<SubtaskSnapshot>| written_bytes(CheckpointId(id), &parts.into_iter().enumerate().collect());
+        assert_eq!(
+            written(7, vec![part(&whole, &[&old, &new]), part(&whole, &[&old, &new])]),
+            (0, 7),
+            "two operators of a task, one object"
+        );
+        assert_eq!(written(5, vec![part(&whole, &[])]), (1_000, 0));
+        assert_eq!(written(8, vec![part(&whole, &[&old])]), (0, 0));
     }
 
     #[test]

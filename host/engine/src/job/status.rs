@@ -1,7 +1,7 @@
 //! What a running job shows: counters and the checkpoints of this process.
 
 use super::shown_checkpoints::{CheckpointState, ShownCheckpoints};
-use super::{JobGraph, layout};
+use super::{JobGraph, Vertex, VertexKind, layout};
 use crate::element::CheckpointId;
 use crate::metrics::{Counter, Histogram, JobMetrics};
 use crate::outbox::{OutboxStatus, Outboxes};
@@ -38,6 +38,8 @@ pub struct JobStatus {
     pub failed: Counter,
     /// How long those took that have completed.
     pub durations: Histogram,
+    /// How long tasks waited for a barrier on all their channels.
+    pub alignments: Histogram,
     /// The newest checkpoints, whatever has become of them.
     pub checkpoint_history: ShownCheckpoints,
     /// Why attempts ended that were followed by another, oldest first.
@@ -60,6 +62,8 @@ pub struct ShownFailure {
     pub message: String,
     /// What can be done about it.
     pub hint: Option<String>,
+    /// The record that it came with, where it is of one.
+    pub record: Option<serde_json::Value>,
 }
 
 /// How the newest attempt is laid out; empty before the first.
@@ -69,6 +73,28 @@ pub struct ShownLayout {
     pub parallelism: Vec<u32>,
     /// For each vertex the first one of its task.
     pub heads: Vec<usize>,
+    /// For each vertex the plugin that it runs, where it runs one.
+    pub plugins: Vec<Option<ShownPlugin>>,
+}
+
+/// A component, as it says who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownPlugin {
+    /// The author's name of the operator.
+    pub name: String,
+    /// The author's version.
+    pub version: String,
+    /// The component's SHA-256, in hex.
+    pub digest: String,
+}
+
+impl ShownPlugin {
+    /// What a vertex runs; `None`: no component.
+    pub fn of(vertex: &Vertex) -> Option<Self> {
+        let VertexKind::Operator(factory) = &vertex.kind else { return None };
+        let (descriptor, component) = (factory.descriptor(), factory.component()?);
+        Some(Self { name: descriptor.name.clone(), version: descriptor.version.clone(), digest: component.digest.clone() })
+    }
 }
 
 /// The outboxes of the newest attempt.
@@ -98,7 +124,8 @@ impl JobStatus {
         for task in layout(graph) {
             task.members.iter().for_each(|&vertex| heads[vertex] = task.members[0]);
         }
-        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = ShownLayout { parallelism, heads };
+        let plugins = graph.vertices.iter().map(ShownPlugin::of).collect();
+        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = ShownLayout { parallelism, heads, plugins };
     }
 
     pub(super) fn set_outboxes(&self, outboxes: Arc<Outboxes>) {

@@ -51,6 +51,8 @@ pub(super) struct Timers {
     pub first_state: usize,
     /// For each declared timer what it goes by.
     domains: Vec<TimeDomain>,
+    /// How many are set.
+    pub set: u64,
     event: TimerQueue,
     processing: TimerQueue,
     /// Event time is at its end: what is set now is kept and does not fire.
@@ -73,12 +75,18 @@ impl Timers {
         Self {
             first_state,
             domains,
+            set: 0,
             event: TimerQueue::default(),
             processing: TimerQueue::default(),
             is_at_end: false,
             due: Due { event: i64::MIN, processing: i64::MIN },
             overdue: HashMap::default(),
         }
+    }
+
+    /// Before this time none is due, whichever it goes by; `None`: none is set.
+    pub fn not_before(&self) -> Option<i64> {
+        self.event.not_before().into_iter().chain(self.processing.not_before()).min().filter(|_| self.set > 0)
     }
 
     /// Number of declared timers.
@@ -148,6 +156,11 @@ impl Timers {
 pub(super) struct Times<'a>(pub &'a [u8]);
 
 impl Times<'_> {
+    /// How many they are.
+    pub fn len(&self) -> u64 {
+        self.0.as_chunks::<8>().0.len() as u64
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = i64> {
         self.0.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes))

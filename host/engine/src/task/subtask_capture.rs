@@ -36,7 +36,7 @@ impl OperatorSubtask {
         since: Option<CheckpointId>,
         base: Option<CheckpointId>,
     ) -> Result<SubtaskCapture, EngineError> {
-        self.note_open_windows();
+        self.note_pending();
         let keyed = self.state.as_mut().map(|state| state.snapshot(checkpoint_id, since)).transpose();
         Ok(SubtaskCapture {
             operator: self.id().to_owned(),
@@ -57,10 +57,14 @@ impl OperatorSubtask {
         began.map(|(KeyGroupRange { start: from, end: to }, watermark)| WatermarkFloor { from, to, watermark }).collect()
     }
 
-    /// Shows how many windows are open, where there are any and somebody looks.
-    pub(super) fn note_open_windows(&self) {
-        let open = self.state.as_ref().and_then(|state| Some((state.allowance()?, state.open_windows()?)));
-        if let Some((allowance, open)) = open {
+    /// Shows what waits for its time, and how many windows are open, where somebody looks.
+    pub(super) fn note_pending(&self) {
+        let Some((state, allowance)) = self.state.as_ref().and_then(|state| Some((state, state.allowance()?))) else { return };
+        self.metrics.state_keys.set(self.place.subtask.index, state.key_count());
+        if let Some(pending) = state.pending() {
+            self.metrics.pending.set(self.place.subtask.index, pending);
+        }
+        if let Some(open) = state.open_windows() {
             allowance.note_open_windows(open);
         }
     }

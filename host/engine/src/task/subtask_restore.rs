@@ -77,7 +77,7 @@ impl OperatorSubtask {
         if let Some(kept) = self.kept() {
             kept.allowance.note(kept.keyed_bytes, kept.broadcast_bytes);
         }
-        self.note_open_windows();
+        self.note_pending();
         Ok(())
     }
 }

@@ -8,10 +8,28 @@ use crate::limits::{OnFailure, QuarantineLimit};
 use crate::narrow::{Next, Part, budget, next};
 use crate::quarantine::{FailedIn, firing_report, report, timer_report};
 use crate::work::{Work, WorkOf};
+use serde_json::{Value, json};
 use std::ops::Range;
-use weir_engine::operator::{OperatorContext, QUARANTINE_OUTPUT};
-use weir_engine::shown_text::printable_key;
+use weir_engine::element::{NO_TIMESTAMP, RecordBatch};
+use weir_engine::operator::{OperatorContext, QUARANTINE_OUTPUT, report_of_record};
+use weir_engine::shown_text::{bytes_as_json, printable_key};
 use weir_engine::{EngineError, ErrorKind};
+
+/// Bytes of a record that an error brings along.
+const SHOWN_MAX: usize = 16 << 10;
+
+/// A record as a quarantine would report it; of a long one what it is long of is left out.
+fn shown_record(operator: &str, batch: &RecordBatch, at: usize) -> Value {
+    let short = |bytes: Option<&[u8]>| bytes.filter(|bytes| bytes.len() <= SHOWN_MAX).map(bytes_as_json);
+    let (key, value) = (batch.key(at), batch.value(at));
+    let headers: usize = batch.headers_of(at).map(|(name, value)| name.len() + value.len()).sum();
+    if key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + headers <= SHOWN_MAX {
+        return report_of_record(operator, batch, at);
+    }
+    let timestamp = Some(batch.timestamps()[at]).filter(|timestamp| *timestamp != NO_TIMESTAMP);
+    let bytes = value.map(<[u8]>::len);
+    json!({ "operator": operator, "key": short(key), "value": short(value), "timestamp": timestamp, "value_bytes": bytes })
+}
 
 impl WasmOperator {
     /// A record that the guest cannot be called with is set aside, or fails the task.
@@ -38,7 +56,12 @@ impl WasmOperator {
     /// The error that fails the task where nothing is set aside.
     fn failed(&self, work: Work<'_>, range: &Range<usize>, fault: GuestFault) -> EngineError {
         let place = self.guest.maker.place_of(&fault, work, range);
-        let error = fault.into_error(place, self.guest.maker.plugin_named());
+        let culprit = match &fault {
+            GuestFault::Failure { record: Some(record), .. } => Some(range.start + *record as usize),
+            _ if range.len() == 1 => Some(range.start),
+            _ => None,
+        };
+        let error = self.about(work, culprit, fault.into_error(place, self.guest.maker.plugin_named()));
         if self.on_probation { error } else { error.with_hint(hint_of_quarantine(work)) }
     }
 
@@ -46,7 +69,16 @@ impl WasmOperator {
     fn failed_at(&self, work: Work<'_>, at: usize, start: usize, fault: GuestFault) -> EngineError {
         let place = self.guest.maker.place_of(&fault, work, &(at..at + 1));
         let attempted = format!("{place}, {} {} of the batch", work.one(), at - start);
-        fault.into_error(attempted, self.guest.maker.plugin_named()).with_hint(hint_of_quarantine(work))
+        let error = fault.into_error(attempted, self.guest.maker.plugin_named());
+        self.about(work, Some(at), error).with_hint(hint_of_quarantine(work))
+    }
+
+    /// With what stands at this place, where that is known and is there.
+    fn about(&self, work: Work<'_>, at: Option<usize>, error: EngineError) -> EngineError {
+        match at.filter(|at| *at < work.records.len()) {
+            Some(at) => error.about_record(shown_record(&self.guest.maker.settings.operator, work.records, at)),
+            None => error,
+        }
     }
 
     /// What to try after a fault, or the error that fails the task.
@@ -131,4 +163,24 @@ impl WasmOperator {
 
 fn hint_of_quarantine(work: Work<'_>) -> String {
     format!("`on-failure = \"quarantine\"` of the operator sets such a {} aside and goes on", work.one())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_engine::element::BatchBuilder;
+
+    #[test]
+    fn a_record_that_failed_is_told_as_a_quarantine_reports_it_and_a_long_one_without_what_is_long() {
+        let mut builder = BatchBuilder::new();
+        builder.push(Some(b"k"), b"v", Some(7));
+        builder.push(Some(b"k"), &[b'x'; SHOWN_MAX + 1], None);
+        builder.push(Some(&[b'y'; SHOWN_MAX]), b"short", None);
+        let batch = builder.finish();
+        let told = |at| shown_record("op", &batch, at);
+        assert_eq!(told(0), json!({ "operator": "op", "key": "k", "value": "v", "timestamp": 7 }));
+        let long = json!({ "operator": "op", "key": "k", "value": null, "timestamp": null, "value_bytes": SHOWN_MAX + 1 });
+        assert_eq!(told(1), long);
+        assert!(told(2).to_string().len() < SHOWN_MAX + 200, "no more than so many bytes of either");
+    }
 }

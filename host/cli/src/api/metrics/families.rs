@@ -71,6 +71,13 @@ pub(super) const FAMILIES: &[Family] = &[
         Read::Checkpoints(|status| status.durations.get()),
     ),
     family(
+        "weir_checkpoint_alignment",
+        Histogram,
+        Some(Unit::Seconds),
+        "How long a task waited from a barrier's arrival on its first channel until it had come on all of them, or had overtaken.",
+        Read::Checkpoints(|status| status.alignments.get()),
+    ),
+    family(
         "weir_checkpoint_last_size",
         Gauge,
         Some(Unit::Bytes),
@@ -174,6 +181,20 @@ pub(super) const FAMILIES: &[Family] = &[
         Some(Unit::Bytes),
         "State that an operator keeps, as it counts against `limits.state-bytes`.",
         Read::Vertex(|metrics| Some(metrics.state_bytes.get() as f64)),
+    ),
+    family(
+        "weir_state_keys",
+        Gauge,
+        None,
+        "Keys that an operator keeps state of, each window of a key for itself, as of the last barrier.",
+        Read::Vertex(|metrics| Some(metrics.state_keys.sum() as f64)),
+    ),
+    family(
+        "weir_timers",
+        Gauge,
+        None,
+        "Timers that were set at the last barrier.",
+        Read::Vertex(|metrics| Some(metrics.pending.get().timers as f64)),
     ),
     family(
         "weir_windows_open",

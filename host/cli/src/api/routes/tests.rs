@@ -80,7 +80,7 @@ impl Bench {
             runtime: threads.runtime(),
             threads: threads.control().clone(),
             graph: ShownGraph {
-                vertices: vec![ShownVertex { id: "in".into(), parallelism: 1, kind: "source", connector: Some("stdin") }],
+                vertices: vec![ShownVertex { id: "in".into(), parallelism: 1, kind: "source", connector: Some("stdin"), plugin: None }],
                 edges: Vec::new(),
             },
             shape: Shape {

@@ -82,7 +82,7 @@ fn status_text(status: &JobStatusDocument) -> String {
             text.push_str(&format!("  {:width$}  {trouble}\n", ""));
         }
         text.push_str(&reference_text(vertex.reference.as_ref(), width));
-        text.push_str(&plugin_text(&vertex.counted.plugin, vertex.counted.records_in, width));
+        text.push_str(&plugin_text(vertex.counted.plugin.as_ref(), vertex.counted.records_in, width));
         text.push_str(&metrics_text(&vertex.counted.metrics, width));
     }
     let last = status
@@ -94,7 +94,7 @@ fn status_text(status: &JobStatusDocument) -> String {
         status.checkpoints_completed, status.checkpoints_failed, status.restarts
     ));
     status.outboxes.iter().for_each(|outbox| text.push_str(&outbox_text(outbox)));
-    if let Some(ChangeDocument { id: _, what, operator, phase, checkpoint, probation_ms }) = &status.change {
+    if let Some(ChangeDocument { id: _, what, operator, phase, checkpoint, probation_ms, since_ms: _ }) = &status.change {
         let operator = operator.as_ref().map(|id| format!(" of `{id}`")).unwrap_or_default();
         let behind = checkpoint.map(|id| format!(", behind checkpoint {id}")).unwrap_or_default();
         let lasts = probation_ms.map(|ms| format!(", for {}", duration_text(Duration::from_millis(ms)))).unwrap_or_default();

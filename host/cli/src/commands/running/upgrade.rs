@@ -144,6 +144,7 @@ mod tests {
             phase: "probation".into(),
             checkpoint: Some(12),
             probation_ms: None,
+            since_ms: None,
         }
     }
 

@@ -223,6 +223,7 @@ impl Attempt<'_> {
         self.context.status.set_running(true);
         self.context.said_when_restored.iter().for_each(|line| (self.context.notice)(line));
         let now = self.context.runtime.clock.now();
+        self.context.status.set_layout(&tried.new);
         let Some(redeployed) = self.session.redeployed.as_mut() else { return };
         redeployed.pause = Some(now.saturating_sub(redeployed.began));
         let checkpoint_id = redeployed.checkpoint_id;

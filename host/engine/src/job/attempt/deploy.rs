@@ -51,6 +51,8 @@ pub(in crate::job) fn deploy(context: &AttemptContext, group: &TaskGroup, splits
     for (metrics, vertex) in context.status.metrics.vertices.iter().zip(&graph.vertices) {
         metrics.state_bytes.reset();
         metrics.open_windows.reset();
+        metrics.pending.reset();
+        metrics.state_keys.reset();
         metrics.plugin.memory.reset();
         metrics.lag.reset();
         metrics.trouble.reset();

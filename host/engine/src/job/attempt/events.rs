@@ -78,6 +78,7 @@ impl Attempt<'_> {
         let actions = match event {
             TaskEvent::Captured { checkpoint_id, alignment, capture } => {
                 self.context.status.checkpoint_history.on_captured(checkpoint_id, task, (alignment, capture), now);
+                self.context.status.alignments.observe(alignment);
                 self.coordinator.on_captured(checkpoint_id, task);
                 return None;
             }

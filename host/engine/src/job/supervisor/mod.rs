@@ -215,7 +215,8 @@ impl Supervisor {
         };
         self.status.restarts.add(1);
         let (at_ms, hint) = (self.runtime.clock.wall_ms(), error.hint().map(str::to_owned));
-        self.status.on_failure(ShownFailure { at_ms, message: error.to_string(), hint });
+        let record = error.record().cloned();
+        self.status.on_failure(ShownFailure { at_ms, message: error.to_string(), hint, record });
         (self.options.notice)(&format!("restarting in {delay:?}: {error}"));
         // A stop does not wait: the next attempt sees to it at once.
         let (inbox, mut delay) = (&mut self.inbox, self.runtime.clock.sleep_until(self.runtime.clock.now() + delay));

@@ -2,6 +2,7 @@
 
 use super::KeyedState;
 use crate::error::EngineError;
+use crate::metrics::Pending;
 use crate::state::TimeDomain;
 use crate::state::timer_queue::QueuedTimer;
 use crate::state::timers::Times;
@@ -12,12 +13,21 @@ impl KeyedState {
         self.timers.is_some()
     }
 
+    /// What waits for its time; `None`: nothing of the operator does.
+    pub(crate) fn pending(&self) -> Option<Pending> {
+        let timers = self.timers.as_ref().map(|timers| (timers.set, timers.not_before()));
+        let windows = self.windows.as_ref().map(|windows| windows.due.not_before());
+        let (set, oldest_timer) = timers.unwrap_or_default();
+        (timers.is_some() || windows.is_some()).then(|| Pending { timers: set, oldest_timer, oldest_window: windows.flatten() })
+    }
+
     /// Sets a timer of a key; setting it twice is setting it once.
     pub fn set_timer(&mut self, key: usize, timer: usize, time: i64) -> Result<(), EngineError> {
         let Some((state, times)) = self.times(key, timer)? else { return Ok(()) };
         let Some(with) = Times(&times).with(time) else { return Ok(()) };
         self.set_value(key, state, &with)?;
         if let Some(timers) = &mut self.timers {
+            timers.set += 1;
             timers.on_set(timer, time, self.distinct.hashes[key]);
             timers.push(timer, time, self.distinct.keys.get(key));
         }
@@ -35,6 +45,9 @@ impl KeyedState {
             false => Ok(false),
         };
         self.times = times;
+        if let (Ok(true), Some(timers)) = (&deleted, &mut self.timers) {
+            timers.set = timers.set.saturating_sub(1);
+        }
         deleted
     }
 
@@ -73,7 +86,12 @@ impl KeyedState {
         let Self { backend, timers: Some(timers), .. } = self else { return Ok(()) };
         for timer in 0..timers.len() {
             let state = timers.first_state + timer;
-            backend.each_value(state, &mut |key, times| Times(times).iter().for_each(|time| timers.push(timer, time, key)))?;
+            backend.each_value(state, &mut |key, times| {
+                for time in Times(times).iter() {
+                    timers.set += 1;
+                    timers.push(timer, time, key);
+                }
+            })?;
         }
         Ok(())
     }
@@ -118,6 +136,7 @@ impl KeyedState {
             self.set_value(key, state, &changed.times)?;
         }
         if let Some(timers) = &mut self.timers {
+            timers.set = (timers.set + Times(&changed.times).len()).saturating_sub(Times(&times).len());
             for time in changed.new {
                 timers.on_set(timer, time, self.distinct.hashes[key]);
                 timers.push(timer, time, self.distinct.keys.get(key));
@@ -129,5 +148,40 @@ impl KeyedState {
     /// How many of some times a timer of a key is set to.
     pub fn count_timers(&self, key: usize, timer: usize, times: &[i64]) -> Result<usize, EngineError> {
         Ok(self.times(key, timer)?.map_or(0, |(_, there)| Times(&there).count_of(times)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::Column;
+    use crate::state::{CallKeys, KeyGroupRange, MemoryBackendFactory, timer_state};
+
+    #[test]
+    fn timers_that_are_set_are_counted_and_none_is_due_before_the_oldest() {
+        let domains = vec![TimeDomain::Event, TimeDomain::Processing];
+        let states: Vec<_> = domains.iter().map(|domain| timer_state("t", *domain)).collect();
+        let backend = MemoryBackendFactory::new(1).create(&states, KeyGroupRange { start: 0, end: 4 }, 4);
+        let mut state = KeyedState::new(states, backend).with_timers(domains);
+        let mut keys = Column::new();
+        keys.push(b"a");
+        assert_eq!(state.select(CallKeys::new(&keys, &[], &[]), 0..1).expect("it has a key"), 1);
+        let none = Pending::default();
+        assert_eq!(state.pending(), Some(none));
+        for (timer, time) in [(0, 50), (0, 50), (0, 70), (1, -3)] {
+            state.set_timer(0, timer, time).expect("memory does not fail");
+        }
+        assert_eq!(
+            state.pending(),
+            Some(Pending { timers: 3, oldest_timer: Some(-16_384), ..none }),
+            "as far as that is known without a search"
+        );
+        for set in [true, false] {
+            assert_eq!(state.delete_timer(0, 1, -3).expect("memory does not fail"), set);
+        }
+        state.change_timers(0, 0, &[50], &[60, 70, 80]).expect("memory does not fail");
+        assert_eq!(state.pending().map(|pending| pending.timers), Some(3));
+        state.change_timers(0, 0, &[60, 70, 80], &[]).expect("memory does not fail");
+        assert_eq!(state.pending(), Some(none));
     }
 }

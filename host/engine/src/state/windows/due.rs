@@ -3,7 +3,7 @@
 //! The queue names windows by the time at which they were to be due when they were put in. A session may have become longer since, or be gone; whoever takes
 //! one out looks at what is kept of it, and puts it in again where it is due later.
 
-use super::{WindowKind, WindowSettings};
+use super::{WindowKind, WindowSettings, start_of_unit};
 use crate::element::Column;
 use crate::state::TimeDomain;
 use crate::state::small_bytes::SmallBytes;
@@ -182,6 +182,23 @@ impl DueWindows {
             (Queue::Common(queue), Queue::Common(held)) => Some(queue.len() + held.len()),
             (Queue::Any(_), _) | (_, Queue::Any(_)) => None,
         }
+    }
+
+    /// Before this time none of those that wait for one is complete, or closed; `None`: none does.
+    pub fn not_before(&self) -> Option<i64> {
+        let first = self.queue.not_before().into_iter().chain(self.held.not_before()).min();
+        first.filter(|first| *first != i64::MAX)
+    }
+
+    /// Starts of the windows that wait, where keys have them in common; nothing else tells them apart.
+    pub fn starts(&self) -> BTreeSet<i64> {
+        let of_queue = |queue: &Queue| match queue {
+            // Those of one time and reason have one start.
+            Queue::Common(buckets) => buckets.values().filter_map(Bucket::peek).map(start_of_unit).collect(),
+            Queue::Any(_) => Vec::new(),
+        };
+        let again = self.again.iter().map(|window| start_of_unit(window.unit.as_slice()));
+        of_queue(&self.queue).into_iter().chain(of_queue(&self.held)).chain(again).collect()
     }
 
     /// A window is due for `reason`, which is one of the queue's, at a time.
