@@ -27,6 +27,7 @@
 //! - `overruled`: what was changed while a job ran is over where the job file is changed there.
 //! - `secrets`: what stands for a variable or a file in a job file is nowhere to be seen.
 //! - `told`: what is said of a running job's changes, and that what a refusal advises works.
+//! - `asked`: the state of a key, what was set aside, and whether a component would fit, asked of a running job.
 //! - `backpressure`: what `unaligned` does behind a slow sink.
 //! - `savepoints`: format 1 of a savepoint, and runs from one without the job's files.
 //! - `hostile`: plugins that mean harm, at every command that reads one.
@@ -58,6 +59,7 @@
 //! - `damage`: bits flipped in the storage, and objects cut off or gone.
 
 mod architecture;
+mod asked;
 mod backpressure;
 mod bad_pushes;
 mod bad_registries;

@@ -149,7 +149,7 @@ impl Shape {
     }
 }
 
-fn no_such_plugin<'a>(id: &str, plugins: impl Iterator<Item = &'a String>) -> String {
+pub(super) fn no_such_plugin<'a>(id: &str, plugins: impl Iterator<Item = &'a String>) -> String {
     let plugins: Vec<&str> = plugins.map(String::as_str).collect();
     let has = if plugins.is_empty() { "none of its operators runs one".to_owned() } else { format!("it has {}", plugins.join(", ")) };
     format!("the job has no operator `{id}` that runs a plugin; {has}")

@@ -9,6 +9,7 @@ use crate::registry::Registration;
 use crate::storage::{savepoint_folder, savepoint_url};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,8 +17,8 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use weir_engine::checkpoint::JobLog;
 use weir_engine::job::{
-    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobStatus, Pace, Savepoint, StopKind, empty_for_savepoint,
-    load_metadata, note_savepoint, write_savepoint,
+    CheckpointRequest, CompletedCheckpoint, History, JobControl, JobFileCopy, JobGraph, JobStatus, Pace, QuarantinePage, QuarantineWanted,
+    Savepoint, StopKind, empty_for_savepoint, load_metadata, note_savepoint, read_quarantine, try_migrations, write_savepoint,
 };
 use weir_engine::runtime::{Clock, Runtime};
 use weir_engine::storage::{StorageUrl, Store};
@@ -70,6 +71,8 @@ struct Inner {
     savepoints: watch::Sender<usize>,
     /// Held for as long as nobody else may begin to run the job.
     registration: Mutex<Option<Registration>>,
+    /// Held by whoever reads what was set aside.
+    quarantine: tokio::sync::Mutex<()>,
 }
 
 /// What came of a stop.
@@ -116,7 +119,16 @@ impl RunningJob {
     pub fn new(parts: RunningParts) -> Self {
         let (began, shape) = (parts.runtime.clock.now(), Mutex::new(parts.shape.clone()));
         let (changes, ended, savepoints) = (Changes::new(), watch::channel(None).0, watch::channel(0).0);
-        Self(Arc::new(Inner { parts, shape, changes, began, ended, savepoints, registration: Mutex::new(None) }))
+        Self(Arc::new(Inner {
+            parts,
+            shape,
+            changes,
+            began,
+            ended,
+            savepoints,
+            registration: Mutex::new(None),
+            quarantine: Default::default(),
+        }))
     }
 
     /// Keeps the job's place in the registry until it has ended.
@@ -205,6 +217,26 @@ impl RunningJob {
     /// True while all subtasks run, and the job has not ended.
     pub fn is_running(&self) -> bool {
         self.0.parts.status.is_running() && self.0.ended.borrow().is_none()
+    }
+
+    /// Some of what a step has set aside in the job's storage. One page is read at a time: whoever asks waits for the others.
+    pub async fn quarantined(&self, step: &str, wanted: QuarantineWanted) -> Result<QuarantinePage, EngineError> {
+        let _alone = self.0.quarantine.lock().await;
+        read_quarantine(&*self.0.parts.store, &*self.0.parts.runtime.clock, step, wanted).await
+    }
+
+    /// Tries the migrations that another graph would make on some of what the newest checkpoint has; none: there is nothing to be migrated.
+    pub async fn try_migrations(&self, graph: &JobGraph) -> Result<(), EngineError> {
+        let Some(newest) = self.newest_checkpoint().await? else { return Ok(()) };
+        let (parts, held) = (&self.0.parts, BTreeSet::from([newest.checkpoint_id]));
+        let lease = self.control().hold(&held, self.now())?;
+        let tried = async {
+            let metadata = load_metadata(&*parts.store, &*parts.runtime.clock, &newest).await?;
+            try_migrations(&*parts.store, &*parts.runtime.clock, &metadata, graph).await
+        };
+        let tried = tried.await;
+        self.control().release(lease.id);
+        tried
     }
 
     /// Takes a savepoint of the job while it runs. Its URL.

@@ -14,14 +14,17 @@ mod held;
 mod history;
 mod holds;
 mod job;
+mod key_state;
 mod metrics;
 mod page;
 mod patient;
+mod quarantine;
 mod refusal;
 mod routes;
 mod server;
 mod shown;
 mod status;
+mod upgrade_check;
 
 pub use changing::ChangeDocument;
 pub(crate) use held::Started;

@@ -8,7 +8,7 @@ use super::guard::Guard;
 use super::job::{RunningJob, Stopped};
 use super::refusal::Refusal;
 use super::status::JobStatusDocument;
-use super::{events, history, holds, metrics, page};
+use super::{events, history, holds, key_state, metrics, page, quarantine, upgrade_check};
 use crate::args::{PROBATION_MAX, probation_too_long};
 use crate::documents::SCHEMA;
 use crate::failure::Failure;
@@ -90,6 +90,8 @@ pub(super) fn router(api: Api, guard: Guard) -> Router {
         .route("/v1/checkpoints", get(|State(job): State<RunningJob>| async move { Json(history::checkpoints(&job)) }))
         .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI) }))
         .route("/v1/job", get(status))
+        .route("/v1/quarantine", get(quarantine::quarantine))
+        .route("/v1/state", get(key_state::key_state))
         .route("/v1/stop", post(stop))
         .route("/v1/cancel", post(cancel))
         .route("/v1/checkpoints", post(checkpoint))
@@ -99,6 +101,7 @@ pub(super) fn router(api: Api, guard: Guard) -> Router {
         .route("/v1/savepoints", post(savepoint))
         .route("/v1/rescale", post(rescale))
         .route("/v1/upgrade", post(upgrade))
+        .route("/v1/upgrade/check", post(upgrade_check::check))
         .fallback(nothing_here)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state((api.clone(), guard.clone()), guarded))
@@ -228,7 +231,7 @@ async fn upgrade(State(api): State<Api>, query: Result<Query<UpgradeRequest>, Qu
     to_its_end(changed_over(api.job, request, component)).await
 }
 
-fn bad_query(rejection: QueryRejection) -> Refusal {
+pub(super) fn bad_query(rejection: QueryRejection) -> Refusal {
     let message = printable(&rejection.body_text(), NAME_SHOWN);
     Refusal::new(StatusCode::BAD_REQUEST, message, "GET /openapi.json says what the query holds")
 }
@@ -310,7 +313,7 @@ async fn to_its_end(change: impl Future<Output = Answer> + Send + 'static) -> An
 
 /// Compiling takes a thread of its own.
 #[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Refusal> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Refusal> {
     let failed = |error: String| Refusal::without_hint(StatusCode::INTERNAL_SERVER_ERROR, error);
     Ok(tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.to_string()))??)
 }

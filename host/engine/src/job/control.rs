@@ -9,6 +9,7 @@ use crate::element::CheckpointId;
 use crate::error::{EngineError, ErrorKind};
 use crate::job::pins::{Lease, Pin, Pins};
 use crate::runtime::Clock;
+use crate::task::KeyAnswer;
 use futures_util::future::{Either, select};
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -88,6 +89,15 @@ pub struct Upgrade {
     pub until_checkpoint: bool,
 }
 
+/// What an upgrade that fits would change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fitting {
+    /// A line for each thing that would not simply be as it was.
+    pub changes: Vec<String>,
+    /// Whether state is migrated, which [`super::try_migrations`] tries.
+    pub migrates: bool,
+}
+
 /// How an upgrade goes.
 #[derive(Debug)]
 pub enum UpgradeEvent {
@@ -122,6 +132,8 @@ pub(super) enum JobCommand {
     Checkpoint { request: CheckpointRequest, reply: Reply<HeldCheckpoint> },
     Rescale { change: GraphChange, reply: Reply<Rescaled> },
     Upgrade { upgrade: Upgrade, events: UpgradeEvents },
+    Check { upgrade: Upgrade, reply: Reply<Fitting> },
+    LookUp { operator: String, key: Vec<u8>, reply: Reply<Option<KeyAnswer>> },
 }
 
 impl JobCommand {
@@ -130,6 +142,8 @@ impl JobCommand {
         match self {
             Self::Checkpoint { reply, .. } => _ = reply.send(Err(error)),
             Self::Rescale { reply, .. } => _ = reply.send(Err(error)),
+            Self::Check { reply, .. } => _ = reply.send(Err(error)),
+            Self::LookUp { reply, .. } => _ = reply.send(Err(error)),
             Self::Upgrade { events, .. } => _ = events.send(UpgradeEvent::Refused(error)),
         }
     }
@@ -199,6 +213,19 @@ impl JobControl {
         // An inbox that is gone drops the events with the command.
         _ = self.commands.send(JobCommand::Upgrade { upgrade, events });
         received
+    }
+
+    /// Whether [`Self::upgrade`] would begin now, and what it would change; the error says why not. Nothing is changed.
+    pub async fn check_upgrade(&self, upgrade: Upgrade) -> Result<Fitting, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(JobCommand::Check { upgrade, reply }, answer).await
+    }
+
+    /// What is kept of a key of an operator, as of between two of its calls; `None`: there is no such operator, or it keeps nothing by key. While the dataflow restarts
+    /// or a call lasts there is no answer: whoever asks bounds its own patience.
+    pub async fn look_up(&self, operator: &str, key: &[u8]) -> Result<Option<KeyAnswer>, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(JobCommand::LookUp { operator: operator.to_owned(), key: key.to_vec(), reply }, answer).await
     }
 
     async fn ask<T>(&self, command: JobCommand, answer: oneshot::Receiver<Result<T, EngineError>>) -> Result<T, EngineError> {

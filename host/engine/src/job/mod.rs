@@ -8,6 +8,7 @@ mod layout;
 mod options;
 mod pins;
 mod quarantine;
+mod quarantined;
 mod restore;
 mod savepoint;
 mod shown_checkpoints;
@@ -16,7 +17,8 @@ mod supervisor;
 mod trial;
 
 pub use crate::exchange::Partitioning;
-pub use control::{CheckpointRequest, GraphChange, JobControl, JobInbox, StopKind, Upgrade, UpgradeEvent};
+pub use crate::task::KeyAnswer;
+pub use control::{CheckpointRequest, Fitting, GraphChange, JobControl, JobInbox, StopKind, Upgrade, UpgradeEvent};
 pub use graph::{Edge, JobGraph, Vertex, VertexKind};
 pub use history::start::{Origin, ResumePoint, StartMode};
 pub use history::{CompletedCheckpoint, History, Probation, load_metadata};
@@ -26,9 +28,10 @@ pub use options::{JobOptions, JobOutcome, JobReport, OutboxOptions};
 pub use pins::{LEASE, Lease};
 pub(crate) use quarantine::QuarantineCommitter;
 pub use quarantine::QuarantineSink;
+pub use quarantined::{QuarantineLine, QuarantinePage, QuarantineWanted, read_quarantine};
 pub(crate) use restore::in_flight_records::{distribute, load_in_flight, misfits};
-pub use restore::plan_restore;
 pub(crate) use restore::planned;
+pub use restore::{plan_restore, try_migrations};
 pub use savepoint::{
     JobFileCopy, Pace, SAVEPOINT, Savepoint, SavepointNote, SavepointOpener, delete_savepoint, empty_for_savepoint, note_savepoint,
     open_savepoint, savepoint_job_file, savepoint_notes, verify_savepoint, write_savepoint,

@@ -2,9 +2,12 @@
 
 mod clean_up;
 mod firing;
+mod key_look;
 mod lifetimes;
 mod timers;
 mod windowed;
+
+pub use self::key_look::{KeyLook, LOOK_BYTES, LookedContent, LookedState, LookedUnit};
 
 use self::lifetimes::Lifetimes;
 use super::distinct_keys::DistinctKeys;

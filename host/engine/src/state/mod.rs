@@ -59,7 +59,7 @@ pub use block::Payload;
 pub use broadcast_state::{BroadcastAccess, BroadcastState};
 pub use call_keys::CallKeys;
 pub(crate) use contents::Content;
-pub use keyed_state::{KeyedState, Keyless, SelectError, Unwindowed};
+pub use keyed_state::{KeyLook, KeyedState, Keyless, LOOK_BYTES, LookedContent, LookedState, LookedUnit, SelectError, Unwindowed};
 pub(crate) use lifetime::JudgedBy;
 pub use lifetime::StateTtl;
 pub use memory_backend::MemoryBackendFactory;

@@ -7,7 +7,7 @@
 mod time;
 
 use super::call_pace::waiting;
-use super::{Emitted, OperatorSubtask, OutputTime, Successor};
+use super::{Emitted, KeyQuestion, OperatorSubtask, OutputTime, Successor};
 use crate::element::{CheckpointId, Progress, RecordBatch, Selection};
 use crate::error::{EngineError, ErrorKind};
 use crate::exchange::{GateClosed, InputChannel, Output};
@@ -173,6 +173,13 @@ impl Chain {
     pub(crate) fn end_probation(&mut self, vertex: usize) {
         if let Some(subtask) = self.operator_of(vertex) {
             subtask.set_probation(false);
+        }
+    }
+
+    /// Lets the operator that it is put to answer a question.
+    pub(crate) async fn answer(&mut self, question: KeyQuestion) {
+        if let Some(subtask) = self.operator_of(question.vertex) {
+            question.answer_from(subtask).await;
         }
     }
 

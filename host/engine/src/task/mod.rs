@@ -11,6 +11,7 @@ mod due_tests;
 mod failure_tests;
 mod in_flight_object;
 mod increments;
+mod key_question;
 mod lag_watch;
 #[cfg(test)]
 mod open_windows_tests;
@@ -38,6 +39,7 @@ pub use call_log::{CallLog, CallLogBudget, KeptStretch};
 pub use chain::{Chain, Node, NodeBody, Target};
 pub(crate) use commits::commit_all;
 pub use in_flight_object::InFlightEdge;
+pub use key_question::{KeyAnswer, KeyQuestion};
 pub use operator_task::OperatorTask;
 pub use output_time::OutputTime;
 pub use rate_limiter::RateLimiter;
@@ -92,6 +94,8 @@ pub enum TaskControl {
     },
     /// The operator of this vertex is no longer on probation.
     EndProbation(usize),
+    /// Somebody wants to know what a key has: answered between two calls.
+    Look(KeyQuestion),
 }
 
 /// What a task tells the attempt.

@@ -97,6 +97,7 @@ impl OperatorTask {
         let mut turn = Turn::new(self.clock.clone(), self.chain.nodes[0].counts.occupations.clone());
         loop {
             match poll_fn(|cx| turn.poll(|| (self.poll_step(cx), self.chain.waits_at()))).await? {
+                Step::Control(TaskControl::Look(question)) => self.chain.answer(question).await,
                 Step::Control(control) => self.on_control(control)?,
                 Step::Gate(event) => self.on_gate(event).await?,
                 Step::Advance => self.chain.advance().await?,
@@ -225,7 +226,8 @@ impl OperatorTask {
             TaskControl::Overtake(checkpoint_id) => self.gate.overtake(checkpoint_id),
             TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
             TaskControl::EndProbation(vertex) => self.chain.end_probation(vertex),
-            TaskControl::Drain | TaskControl::Assign(_) => {}
+            // Questions are answered where they can wait.
+            TaskControl::Drain | TaskControl::Assign(_) | TaskControl::Look(_) => {}
         }
         Ok(())
     }

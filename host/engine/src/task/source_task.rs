@@ -333,7 +333,7 @@ impl SourceTask {
                 self.snapshots.abort(checkpoint_id);
             }
             TaskControl::Assign(splits) => self.assigned.extend(splits),
-            TaskControl::Overtake(_) => {}
+            TaskControl::Overtake(_) | TaskControl::Look(_) => {}
             TaskControl::Drain => self.draining = true,
             TaskControl::Swap { checkpoint_id, vertex, operator } => self.chain.swap_at(checkpoint_id, vertex, operator),
             TaskControl::EndProbation(vertex) => self.chain.end_probation(vertex),

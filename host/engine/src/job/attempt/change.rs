@@ -10,14 +10,15 @@ use crate::error::{EngineError, ErrorKind};
 use crate::job::attempt::Attempt;
 use crate::job::attempt::context::{AttemptEnd, DeployedFor, Redeployed};
 use crate::job::attempt::log_writer::LogRequest;
-use crate::job::control::{GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
-use crate::job::restore::planned;
+use crate::job::control::{Fitting, GraphChange, Reply, Rescaled, Upgrade, UpgradeEvent, UpgradeEvents};
+use crate::job::restore::{REFUSED, planned};
 use crate::job::trial::{Completed, Switched, Trial};
 use crate::job::{JobGraph, ResumePoint, VertexKind, layout};
 use crate::runtime::Monotonic;
 use crate::task::{Successor, TaskControl};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// An upgrade that has changed over, or is about to: its [`Trial`] with all that it is about.
 pub(in crate::job) struct TriedUpgrade {
@@ -141,6 +142,15 @@ impl Attempt<'_> {
         }
     }
 
+    /// Whether an upgrade could begin now, by all that is looked at in front of its barrier, and what it would change. The operators that are made for that are let go.
+    pub(in crate::job) fn on_check(&mut self, upgrade: Upgrade, reply: Reply<Fitting>) {
+        let changes = planned(&self.session.graph.identity(), &upgrade.change.graph, &RestoreOptions::default()).plan.lines();
+        let (events, _) = mpsc::unbounded_channel();
+        let fitting = self.tried(upgrade, events).map(|tried| Fitting { changes, migrates: tried.migrates() });
+        // Whoever asked may have gone.
+        _ = reply.send(fitting);
+    }
+
     /// Why the job cannot change now, or not in this way.
     fn unfit(&self, change: &GraphChange) -> Option<EngineError> {
         let refused = |message: String, hint: &str| Some(EngineError::new(ErrorKind::FixInput, message).with_hint(hint));
@@ -154,7 +164,7 @@ impl Attempt<'_> {
             return Some(error);
         }
         let planned = planned(&self.session.graph.identity(), &change.graph, &RestoreOptions::default());
-        planned.accepted_in_place("the running job cannot change in this way").err()
+        planned.accepted_in_place(REFUSED).err()
     }
 
     /// Everything that can fail before the barrier: the new operators are made here.
@@ -213,6 +223,7 @@ impl Attempt<'_> {
         let now = self.context.runtime.clock.now();
         let Some(tried) = self.session.tried else { return };
         tried.begin(now, None);
+        self.context.status.set_layout(&tried.new);
         let (graph, overrides) = (tried.new.clone(), tried.overrides.clone());
         self.request(LogRequest::Override { checkpoint_id, graph, overrides, probation: true });
     }
@@ -223,7 +234,6 @@ impl Attempt<'_> {
         self.context.status.set_running(true);
         self.context.said_when_restored.iter().for_each(|line| (self.context.notice)(line));
         let now = self.context.runtime.clock.now();
-        self.context.status.set_layout(&tried.new);
         let Some(redeployed) = self.session.redeployed.as_mut() else { return };
         redeployed.pause = Some(now.saturating_sub(redeployed.began));
         let checkpoint_id = redeployed.checkpoint_id;

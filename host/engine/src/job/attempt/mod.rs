@@ -11,6 +11,7 @@ mod deploy;
 mod events;
 mod leaving;
 pub(in crate::job) mod log_writer;
+mod looking_up;
 mod publishing;
 mod splits;
 
@@ -184,6 +185,14 @@ impl<'a> Attempt<'a> {
                 Event::Stop(kind) => self.on_stop(kind),
                 Event::Command(JobCommand::Checkpoint { request, reply }) => self.on_request(request, reply),
                 Event::Command(JobCommand::Rescale { change, reply }) => self.on_rescale(change, reply),
+                Event::Command(JobCommand::Check { upgrade, reply }) => {
+                    self.on_check(upgrade, reply);
+                    None
+                }
+                Event::Command(JobCommand::LookUp { operator, key, reply }) => {
+                    self.on_look_up(&operator, key, reply);
+                    None
+                }
                 Event::Command(JobCommand::Upgrade { upgrade, events }) => self.on_upgrade(upgrade, events),
                 Event::Time if self.probation_is_over() => self.want(Trigger::Requested),
                 Event::Time if self.says_at().is_some_and(|at| self.context.runtime.clock.now() >= at) => {

@@ -41,6 +41,20 @@ pub(in crate::job) async fn tried(
     planned
 }
 
+/// Tries the migrations that a running job would make for `graph` on some of what `metadata` keeps; the error of those that fail. Nothing is changed.
+pub async fn try_migrations(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    metadata: &CheckpointMetadata,
+    graph: &JobGraph,
+) -> Result<(), EngineError> {
+    let planned = tried(store, clock, metadata, graph, &RestoreOptions::default()).await;
+    planned.accepted_in_place(REFUSED).map(drop)
+}
+
+/// What is said first of a change that a running job refuses.
+pub(in crate::job) const REFUSED: &str = "the running job cannot change in this way";
+
 /// The same as far as the identities of the two tell it, and whether operators can migrate.
 pub(crate) fn planned<'a>(was: impl Into<Restorable<'a>>, graph: &JobGraph, options: &RestoreOptions) -> PlannedRestore {
     let (was, now): (Restorable<'_>, _) = (was.into(), graph.identity());

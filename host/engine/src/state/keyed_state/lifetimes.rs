@@ -47,6 +47,13 @@ impl Lifetimes {
         self.of_timers = None;
     }
 
+    /// What judges a key with this hash that no call has selected, at a time.
+    pub(super) fn judged_for(&self, hash: u64, time: StateTime) -> JudgedBy {
+        let mut judged_by = self.judged_by;
+        judged_by.tell(time.watermark, time.processing_time);
+        judged_by.since(self.began.of_hash(hash))
+    }
+
     fn judged_by(&self, key: usize) -> JudgedBy {
         let judged_by = self.began_of_keys.get(key).map_or(self.judged_by, |began| self.judged_by.since(*began));
         match &self.of_timers {

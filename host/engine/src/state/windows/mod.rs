@@ -122,6 +122,16 @@ impl Windows {
         Self { settings, state, merger, index, due, plan, undo, late, full, firing, failed, all_selected: false }
     }
 
+    /// Starts of the windows that a key may have open, the newest first. Of windows that keys have in common they are those that any key has.
+    pub fn starts_of(&self, key: &[u8]) -> Vec<i64> {
+        match self.settings.kind {
+            WindowKind::Tumbling { .. } | WindowKind::Hopping { .. } => self.due.starts().into_iter().rev().collect(),
+            WindowKind::Session { .. } => self.index.sessions(key).iter().rev().map(|session| session.start).collect(),
+            WindowKind::Count { .. } => vec![self.index.filling(key).number],
+            WindowKind::Global => vec![NO_BOUND],
+        }
+    }
+
     /// When a window is complete, by the time that it goes by.
     pub fn complete_at(&self, window: Window) -> i64 {
         match (self.settings.kind, self.settings.time) {
