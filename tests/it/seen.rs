@@ -64,8 +64,9 @@ fn a_running_job_tells_its_figures_and_its_checkpoints_to_who_may_see_them() {
     assert!(read >= job["vertices"][0]["records_out"].as_f64().expect("a number") && read > 0.0, "{read}");
     let spent: Vec<f64> =
         ["busy", "idle", "backpressured"].iter().map(|at| sum(&figures, &format!("weir_task_{at}_seconds_total{{"))).collect();
-    let (tasks, up) = (sum(&figures, "weir_task_busy_seconds_total{").min(1e9), job["uptime_s"].as_f64().expect("seconds"));
-    assert!(tasks > 0.0 && spent.iter().sum::<f64>() > up / 2.0, "{spent:?} of {up} s");
+    let tasks = figures.lines().filter(|line| line.starts_with("weir_task_busy_seconds_total{")).count() as f64;
+    let (all, up) = (spent.iter().sum::<f64>(), sum(&figures, "weir_job_uptime_seconds{"));
+    assert!(spent[0] > 0.0 && all > up / 2.0 && all <= tasks * up, "{spent:?} of {up} s of {tasks} tasks");
 
     assert!(process.runs_until("a checkpoint has its times", || {
         let told: Value = serde_json::from_str(&get(&api, "/v1/checkpoints", TOKEN).1).expect("JSON");
@@ -101,4 +102,28 @@ fn a_stream_tells_how_a_job_goes_until_it_has_ended() {
     process.take().expect("it was started").ended().assert(0, &[]);
     let (last, before) = events.split_last().expect("there are some");
     assert!(last == "ended" && before.len() >= 2 && before.iter().all(|event| event == "job"), "{events:?}");
+}
+
+/// The next event of a stream; `None`: it has ended.
+fn next_event(stream: &mut impl BufRead) -> Option<String> {
+    stream.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("event: ").map(str::to_owned))
+}
+
+#[test]
+fn pages_that_nobody_looks_at_keep_nobody_out() {
+    let (bench, process, api) = started();
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).proxy(None).build().into();
+    let open = || {
+        let asked = agent.get(format!("http://{api}/v1/events")).header("authorization", format!("Bearer {TOKEN}"));
+        BufReader::new(asked.call().expect("an answer").into_body().into_reader())
+    };
+    let mut streams: Vec<_> = (0..16).map(|_| open()).collect();
+    assert!(streams.iter_mut().all(|stream| next_event(stream).is_some_and(|event| event == "job")), "each is told how the job is doing");
+    // More than the API has connections: each ends the oldest.
+    streams.extend((0..64).map(|_| open()));
+    assert!(streams[..64].iter_mut().all(|stream| std::iter::from_fn(|| next_event(stream)).all(|event| event == "job")));
+    assert!(streams[64..].iter_mut().all(|stream| next_event(stream).is_some_and(|event| event == "job")));
+    bench.run("stop job.toml").assert(0, &[]);
+    assert!(streams[64..].iter_mut().all(|stream| std::iter::from_fn(|| next_event(stream)).last().is_some_and(|event| event == "ended")));
+    process.ended().assert(0, &[]);
 }

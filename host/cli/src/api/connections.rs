@@ -1,13 +1,15 @@
 //! The connections of the API: so many at most, and each with something to do.
 //!
 //! Every descriptor that is held here is one that the dataflow has not. So there is a bound on connections, and the last descriptors of the process are never
-//! taken for one; where there is no room, the oldest connection without a request makes way, or else the oldest whose request has not come whole. One that sends
-//! nothing, or reads nothing, is closed. Whoever is refused is told why.
+//! taken for one; where there is no room, the oldest connection without a request makes way, or else the oldest with a stream, or else the oldest whose request has
+//! not come whole. One that sends nothing, or reads nothing, is closed. Whoever is refused is told why.
 
 use super::patient::Patient;
 use super::refusal::Refusal;
 use axum::Router;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use hyper::Request;
@@ -38,6 +40,8 @@ const BUFFER_MAX: usize = 64 << 10;
 /// Connections that are being refused at once, and how long each has to read why.
 const REFUSED_MAX: usize = 8;
 const REFUSED_FOR: Duration = Duration::from_millis(500);
+/// The content type of a stream of events.
+const EVENT_STREAM: &str = "text/event-stream";
 /// Waits between two accepts that fail: from the shortest, doubled each time.
 const BACK_OFF: Duration = Duration::from_millis(20);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
@@ -102,6 +106,8 @@ const IDLE: u8 = 0;
 const ARRIVING: u8 = 1;
 /// It is being worked on.
 const WORKED_ON: u8 = 2;
+/// It is answered by a stream, which goes on: the last event of that is the end of the job.
+const STREAMING: u8 = 3;
 
 /// Its request is arriving until this is dropped.
 pub(super) struct Arriving<'a>(&'a Progress);
@@ -132,7 +138,12 @@ impl Progress {
         self.0.load(Ordering::Relaxed) == IDLE
     }
 
-    /// Without a request that is whole: nothing has been done for it.
+    /// Without a request, or with one that is answered by a stream.
+    fn is_spare(&self) -> bool {
+        matches!(self.0.load(Ordering::Relaxed), IDLE | STREAMING)
+    }
+
+    /// Without a request that is whole, so that nothing has been done for it, or with a stream, which can be asked for again.
     pub fn may_make_way(&self) -> bool {
         self.0.load(Ordering::Relaxed) != WORKED_ON
     }
@@ -146,8 +157,9 @@ impl Drop for Arriving<'_> {
 
 /// The one that makes way for a new connection, of these from the oldest to the newest.
 fn makes_way<'a>(open: impl Iterator<Item = (u64, &'a Progress)> + Clone) -> Option<u64> {
-    let idle = open.clone().find(|(_, progress)| progress.is_idle());
-    idle.or_else(|| open.clone().find(|(_, progress)| progress.may_make_way())).map(|(number, _)| number)
+    let first = |may: fn(&Progress) -> bool| open.clone().find(|(_, progress)| may(progress));
+    let found = first(Progress::is_idle).or_else(|| first(Progress::is_spare)).or_else(|| first(Progress::may_make_way));
+    found.map(|(number, _)| number)
 }
 
 /// Serves `router` until `closing` says so, and then until every request that is being worked on has its answer. Dropping it closes everything.
@@ -175,7 +187,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, room: Room, clo
             }
             // Most often there are no descriptors left. What waits in the queue is there afterwards, too.
             Err(_) => {
-                connections.close_idle();
+                connections.close_spare();
                 select(clock.sleep_until(clock.now() + back_off), closed.as_mut()).await;
                 back_off = (2 * back_off).min(BACK_OFF_MAX);
             }
@@ -197,7 +209,7 @@ impl Connections {
         while self.tasks.try_join_next().is_some() {}
         while self.refused.try_join_next().is_some() {}
         if !self.room.has(&stream) {
-            self.close_idle();
+            self.close_spare();
             return say_no_room(&stream);
         }
         if self.open.len() >= self.room.connections && !self.make_way() {
@@ -232,7 +244,8 @@ impl Connections {
             let (progress, answer) = (progress.clone(), router.call(request));
             async move {
                 let answer = answer.await;
-                progress.set(IDLE);
+                let streams = |of: &Response| of.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == EVENT_STREAM);
+                progress.set(if answer.as_ref().is_ok_and(streams) { STREAMING } else { IDLE });
                 answer
             }
         });
@@ -250,13 +263,19 @@ impl Connections {
         }
     }
 
+    /// Closes those that nothing is asked on. Streams are told the end of the job first.
     fn close_idle(&mut self) {
-        while self.close_oldest_idle() {}
+        self.close_all(Progress::is_idle);
     }
 
-    /// False where every connection is in the midst of a request.
-    fn close_oldest_idle(&mut self) -> bool {
-        self.close(self.open.iter().find(|(_, connection)| connection.progress.is_idle()).map(|(number, _)| *number))
+    /// Closes those that nothing is lost with.
+    fn close_spare(&mut self) {
+        self.close_all(Progress::is_spare);
+    }
+
+    fn close_all(&mut self, may_close: impl Fn(&Progress) -> bool) {
+        let closed = self.open.extract_if(.., |_, connection| may_close(&connection.progress));
+        closed.for_each(|(_, connection)| connection.task.abort());
     }
 
     /// False where a request of every connection is being worked on.
@@ -292,7 +311,7 @@ fn no_room() -> String {
 mod tests {
     use super::*;
 
-    /// `stages` of the connections, the oldest first: `-` without a request, `a` arriving, `w` worked on.
+    /// `stages` of the connections, the oldest first: `-` without a request, `s` a stream, `a` arriving, `w` worked on.
     #[track_caller]
     fn check(stages: &str, expect: Option<u64>) {
         let progress = |stage: char| {
@@ -300,6 +319,7 @@ mod tests {
             progress.set(match stage {
                 '-' => IDLE,
                 'a' => ARRIVING,
+                's' => STREAMING,
                 _ => WORKED_ON,
             });
             progress
@@ -309,8 +329,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_idle_makes_way_first_then_what_is_still_coming_and_work_never() {
+    fn what_is_idle_makes_way_first_then_a_stream_then_what_is_still_coming_and_work_never() {
         check("wa-a-", Some(2));
+        check("waas-", Some(4));
+        check("wasas", Some(2));
         check("waa", Some(1));
         check("www", None);
         check("", None);

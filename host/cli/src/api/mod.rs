@@ -42,6 +42,7 @@ use axum::extract::FromRef;
 struct Api {
     job: RunningJob,
     bodies: body::Bodies,
+    streams: events::Streams,
 }
 
 impl FromRef<Api> for RunningJob {

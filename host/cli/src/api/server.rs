@@ -85,7 +85,7 @@ impl ApiServer {
         let bound = listener.local_addr().map_err(failed)?;
         let guard = address.tokens.map_or(Guard::Loopback(bound), Guard::Tokens);
         let (close, closing) = watch::channel(false);
-        let router = router(Api { job: job.clone(), bodies: Bodies::new(job.clock()) }, guard);
+        let router = router(Api { job: job.clone(), bodies: Bodies::new(job.clock()), streams: Default::default() }, guard);
         let serve = serve(listener, router, Room::of(descriptor_limit()), job.clock(), closing);
         #[expect(clippy::disallowed_methods, reason = "the API is not simulated: it is not part of the engine")]
         let served = threads.control().spawn(serve);

@@ -113,7 +113,7 @@ impl Bench {
     }
 
     fn send(&self, method: &str, path: &str, json: &str, token: Option<&str>) -> (u16, header::HeaderMap, String) {
-        let api = Api { job: self.job.clone(), bodies: Bodies::new(self.job.clock()) };
+        let api = Api { job: self.job.clone(), bodies: Bodies::new(self.job.clock()), streams: Default::default() };
         let router = TowerToHyperService::new(router(api, Guard::Tokens(Tokens { all: "t".into(), metrics: None })));
         let request = axum::http::Request::builder().method(method).uri(path);
         let request = token.into_iter().fold(request, |request, token| request.header("authorization", format!("Bearer {token}")));
