@@ -134,6 +134,8 @@ export interface Change {
   phase: string;
   checkpoint: number | null;
   probation_ms?: number | null;
+  /** When its probation began, ms since 1970. */
+  since_ms?: number | null;
 }
 
 /** Output that is staged with checkpoints and published behind them. */
@@ -186,6 +188,16 @@ export interface Failure {
   at_ms: number;
   message: string;
   hint?: string | null;
+  /** The record that it came with, where it is of one. */
+  record?: FailedRecord | null;
+}
+
+/** A record as a failure tells of it. */
+export interface FailedRecord {
+  operator: string;
+  key: unknown;
+  value: unknown;
+  timestamp?: number | null;
 }
 
 /** `GET /v1/config`, which is what `weir check` says: a setting's name and its value as it holds. */
@@ -234,6 +246,10 @@ export interface QuarantineRecord {
 export interface KeyState {
   name: string;
   value: unknown;
+  /** Where the window begins that it is in, or the number of a count. */
+  window?: unknown;
+  /** It holds more than is shown. */
+  truncated?: boolean;
 }
 
 /** What `POST /v1/upgrade/check` finds out of a component before it is run. */

@@ -1,9 +1,9 @@
 /** What went wrong: failures of the job with their backtraces, and the records that were set aside. */
 import type { App } from "./app.ts";
-import type { Failure, Job, QuarantineRecord, Vertex } from "./contract.ts";
+import type { FailedRecord, Failure, Job, QuarantineRecord, Vertex } from "./contract.ts";
 import { type Child, h } from "./dom.ts";
 import { ago, clock, count, plural, valueText } from "./format.ts";
-import { type Column, empty, message, remote, table } from "./parts.ts";
+import { type Column, empty, facts, message, remote, table } from "./parts.ts";
 
 /** Records that are asked for first, and how many more each time. */
 const PAGE = 50;
@@ -27,7 +27,18 @@ function failureList(app: App, failures: Failure[]): Child {
   return h("ol", { class: "failures", reversed: true }, failures.map((failure, index) =>
     h("li", { key: `${failure.at_ms} ${failures.length - index}`, class: "panel" },
       h("p", { class: "dim" }, `${clock(failure.at_ms, now_ms)}, ${ago(failure.at_ms, now_ms)}`),
-      message(failure.message, failure.hint))));
+      message(failure.message, failure.hint),
+      failure.record && record(failure.record, now_ms))));
+}
+
+/** The record that a failure came with. */
+function record({ operator, key, value, timestamp }: FailedRecord, now_ms: number): Child {
+  return facts([
+    ["Record of", operator],
+    ["Key", key != null && h("code", null, valueText(key))],
+    ["Value", value != null && h("code", { class: "value" }, valueText(value))],
+    ["Time", timestamp != null && clock(timestamp, now_ms)],
+  ]);
 }
 
 function quarantine(app: App, job: Job): Child {

@@ -1,6 +1,6 @@
 /** What the operators keep: windows, timers and bytes by step, and the state of one key. */
 import type { App } from "./app.ts";
-import type { Job, Vertex } from "./contract.ts";
+import type { Job, KeyState, Vertex } from "./contract.ts";
 import { type Child, h } from "./dom.ts";
 import { bytes, clock, count, valueText } from "./format.ts";
 import { type Column, empty, facts, remote, table } from "./parts.ts";
@@ -56,15 +56,21 @@ function lookUp(app: App, job: Job): Child {
       h("label", null, "Operator ", h("select", { name: "operator" }, operators.map(({ id }) => h("option", { key: id, value: id, selected: id === most?.id }, id)))),
       h("label", null, "Key ", h("input", { name: "key", type: "text", required: true, autocomplete: "off", spellcheck: "false", "aria-describedby": "key-help" })),
       h("button", { type: "submit" }, "Look up")),
-    h("p", { id: "key-help", class: "dim" }, "Text, or 0x and hex digits. What is shown is of the newest checkpoint."),
+    h("p", { id: "key-help", class: "dim" }, "Text, or 0x and hex digits. What is shown is as of now, between two calls of the operator."),
     h("div", { "aria-live": "polite" }, remote(app.keyState, "a look into the state of a key", ({ states }) => found(states), () => app.changed())),
   ];
 }
 
-function found(states: { name: string; value: unknown }[]): Child {
+/** What a state is called, with its window where it is in one, and that it is cut where it is. */
+function stateName({ name, window, truncated }: KeyState): string {
+  const of = window === undefined ? name : `${name}, window ${String(window)}`;
+  return truncated ? `${of} (cut)` : of;
+}
+
+function found(states: KeyState[]): Child {
   if (states.length === 0) return empty(`${asked.operator} keeps nothing of ${asked.key}.`);
   return [
     h("h3", null, `${asked.key} in ${asked.operator}`),
-    facts(states.map(({ name, value }) => [name, h("pre", { class: "value", tabindex: 0 }, valueText(value, 2))])),
+    facts(states.map((state) => [stateName(state), h("pre", { class: "value", tabindex: 0 }, valueText(state.value, 2))])),
   ];
 }

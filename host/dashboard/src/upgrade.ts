@@ -133,10 +133,10 @@ function progress(app: App, operator: string): Child {
 /** How much of a probation is left, as a bar; nothing outside of one. */
 export function probation(app: App, change: Change): Child {
   if (change.phase !== "probation" || !change.probation_ms) return null;
-  const now = app.job?.uptime_s ?? 0;
-  const since = seen.get(change.id) ?? now;
-  seen.set(change.id, since);
-  const passed = Math.min(change.probation_ms, (now - since) * 1000);
+  const now_ms = app.now_ms();
+  const since_ms = change.since_ms ?? seen.get(change.id) ?? now_ms;
+  seen.set(change.id, since_ms);
+  const passed = Math.max(0, Math.min(change.probation_ms, now_ms - since_ms));
   return h("span", { class: "probation" },
     h("progress", { max: change.probation_ms, value: String(passed), "aria-label": "Probation" }), ` ${duration(change.probation_ms - passed)} left`);
 }
