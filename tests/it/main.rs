@@ -2,6 +2,7 @@
 //!
 //! - `architecture`: the order of the rooms and of the crates.
 //! - `house`: how the project is written: comments, the length of files and of the front page.
+//! - `book`: every page is in the book, links lead somewhere, and commands are run or say why not; `command_page`: the page of all commands is what `--help` prints.
 //! - `responsiveness`: checkpoints expire on time while every data thread is inside a guest that spins.
 //! - `sandbox`: what a guest can do wrong is contained: `faults` names it all, `contained` fails over it, `poison` sets records aside,
 //!   `jobs` does both in whole jobs; `limits` holds each limit's name and count, `answers` what a guest answers byte by byte, `waiting` and `waiting_jobs` traps that
@@ -15,7 +16,7 @@
 //!
 //! - `languages`: plugins in every language do the same; `language_jobs`: the examples in each as they stand; `own_ways`: what a language prints and throws;
 //!   `packaged`: the SDKs as they are packaged; `native_packages`: which packages are refused.
-//! - `pages`: the pages of first operators and of registries, gone through step by step.
+//! - `pages`: pages of the book, gone through step by step.
 //! - `kills`: SIGKILL at random moments, and what is committed in the end.
 //! - `crash_points`: SIGKILL at named points of the protocol.
 //! - `sequences`: random sequences of all that can happen to a job, and what is committed in the end.
@@ -64,7 +65,9 @@ mod backpressure;
 mod bad_pushes;
 mod bad_registries;
 mod bad_rows;
+mod book;
 mod changes;
+mod command_page;
 mod corruption;
 mod crash_points;
 mod damage;

@@ -2,7 +2,7 @@
 //!
 //! The words behind a block's three backticks say what it is:
 //!
-//! - `sh`: commands that are run to their end; `sh fails`: the last exits with another code than 0.
+//! - `sh`: commands that are run to their end; `sh fails`: the last exits with another code than 0; `sh elsewhere: WHY`: commands that are not run, and why they cannot be here.
 //! - `sh terminal`: a command of a second terminal, which goes on; Ctrl-C ends the one that ran there before.
 //! - `text`: lines that the last commands have printed, in this order; `text terminal`: those that the second terminal comes to print; `text without`: those that
 //!   `weir plugin build` prints where no compiler is on the path.
@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -28,16 +29,19 @@ const LINES_MAX: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A block of a page.
-struct Block {
+pub(crate) struct Block {
     /// What it is called in messages.
-    place: String,
-    kind: String,
-    word: Option<String>,
-    text: String,
+    pub place: String,
+    /// What language it is in.
+    pub kind: String,
+    /// What is done with it, or the file that it is.
+    pub word: Option<String>,
+    /// Its lines.
+    pub text: String,
 }
 
 /// The blocks of a page, in order.
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let text = fs::read_to_string(workspace().join("host/docs").join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let mut blocks: Vec<Block> = Vec::new();
     let mut is_open = false;
@@ -109,6 +113,24 @@ impl Drop for Terminal {
     }
 }
 
+/// Runs a shell to its end, which is waited for with patience, and ends what it has left running: a job that a block has begun and not come to stop.
+/// Whether it ended well.
+fn ends(shell: &mut Command) -> bool {
+    let mut child = shell.process_group(0).spawn().expect("a shell");
+    let group = format!("-{}", child.id());
+    let end = move || _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+    let (ended, ends) = mpsc::channel::<()>();
+    let wait = move || {
+        _ = ends.recv_timeout(PATIENCE);
+        end();
+    };
+    let watch = std::thread::Builder::new().name("patience".into()).spawn(wait).expect("a thread");
+    let status = child.wait().expect("it ends");
+    drop(ended);
+    watch.join().expect("it has ended what was left");
+    status.success()
+}
+
 /// Who goes through a page, in a folder that is new.
 struct Reader {
     folder: tempfile::TempDir,
@@ -141,13 +163,13 @@ impl Reader {
     }
 
     fn run(&mut self, block: &Block) {
-        let left = self.folder.path().join("left-in");
+        let (left, printed) = (self.folder.path().join("left-in"), self.folder.path().join("printed"));
         let script = format!("{}pwd > '{}'\n", block.text, left.display());
-        let output = self.shell(&script).output().expect("a shell");
-        self.printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let succeeded = ends(self.shell(&script).stdout(fs::File::create(&printed).expect("a file")));
+        self.printed = String::from_utf8_lossy(&fs::read(printed).expect("a file")).into_owned();
         eprintln!("{}{}", block.text, self.printed);
-        assert_eq!(output.status.success(), block.word.is_none(), "{}: {}\n{}", block.place, block.text, self.printed);
-        if output.status.success() {
+        assert_eq!(succeeded, block.word.is_none(), "{}: {}\n{}", block.place, block.text, self.printed);
+        if succeeded {
             self.here = fs::read_to_string(left).expect("a folder's name").trim().into();
         }
     }
@@ -159,6 +181,7 @@ impl Reader {
                 self.terminal = Some(Terminal::start(self.shell(&format!("exec {}", block.text))));
             }
             ("sh", None | Some("fails")) => self.run(block),
+            ("sh", Some("elsewhere:")) => {}
             ("text", Some("terminal")) => self.terminal.as_ref().expect("a second terminal").comes_to_print(block),
             ("text", None) => is_printed(block, &self.printed),
             ("text", Some("without")) => {
@@ -254,6 +277,56 @@ fn the_page_on_plugins_in_a_registry_is_right() {
     reader.here = reader.here.join("count");
     reader.stands_for = vec![("ghcr.io", registry.host()), ("localhost:5000", registry.host())];
     reader.goes_through("packaging.md");
+}
+
+#[test]
+fn the_quickstart_is_right() {
+    Reader::new().goes_through("quickstart.md");
+}
+
+#[test]
+fn the_page_on_how_it_works_is_right() {
+    Reader::new().goes_through("concepts.md");
+}
+
+#[test]
+fn the_page_on_operations_is_right() {
+    Reader::new().goes_through("operations.md");
+}
+
+#[test]
+fn the_page_on_what_lies_where_is_right() {
+    Reader::new().goes_through("formats.md");
+}
+
+#[test]
+fn the_page_of_troubles_is_right() {
+    Reader::new().goes_through("troubleshooting.md");
+}
+
+#[test]
+fn the_page_of_troubles_of_a_job_that_runs_is_right() {
+    Reader::new().goes_through("troubleshooting-running.md");
+}
+
+#[test]
+fn the_page_for_those_who_come_from_flink_is_right() {
+    Reader::new().goes_through("from-flink.md");
+}
+
+#[test]
+fn the_page_for_those_who_come_from_kafka_streams_is_right() {
+    Reader::new().goes_through("from-kafka-streams.md");
+}
+
+#[test]
+fn what_a_block_has_begun_ends_with_it() {
+    let (mut printed, into) = std::io::pipe().expect("a pipe");
+    let reader = Reader::new();
+    let mut shell = reader.shell("(sleep 10; echo it goes on) & false");
+    assert!(!ends(shell.stdout(into)));
+    drop(shell);
+    assert_eq!(std::io::read_to_string(&mut printed).expect("a text"), "", "it is ended, and not waited for");
 }
 
 #[test]
