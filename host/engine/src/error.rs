@@ -32,7 +32,7 @@ pub struct EngineError {
     /// The stored object that fails its checks, by its path in the job's storage.
     damaged_object: Option<String>,
     /// The operator that does not open with the `config` of its step.
-    unopened: Option<String>,
+    unopened: Option<Box<str>>,
     /// The steps of the job that it is about: what the job file says of them has to change.
     steps: Box<[String]>,
     /// The record that it came with, where it is of one.
@@ -74,7 +74,7 @@ impl EngineError {
 
     /// Names the operator that does not open: what its step says in the job file is the first thing to look at.
     pub fn from_open_of(mut self, operator: &str) -> Self {
-        self.unopened = Some(operator.to_owned());
+        self.unopened = Some(operator.into());
         self
     }
 
