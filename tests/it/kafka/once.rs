@@ -116,7 +116,7 @@ fn a_storage_that_is_copied_and_run_at_once_is_published_from_by_one_of_them_alo
     let Some(server) = KafkaServer::in_use() else { return };
     let (input, output) = (server.topic(4), server.topic(1));
     server.produce(&input, &messages(0..4_000));
-    let first = bench(counting(&server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
+    let first = bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
     let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 2")]);
     assert_eq!(killed.code, None, "{killed:?}");
     let second = first.copied();
@@ -124,5 +124,5 @@ fn a_storage_that_is_copied_and_run_at_once_is_published_from_by_one_of_them_alo
     first.edit_job(SLOWLY, "");
     second.edit_job(SLOWLY, "");
     crate::ordeal::one_is_refused(&first, &second);
-    assert_eq!(counted(&server, &output, 4_000), counts(0..4_000));
+    assert_eq!(counted(server, &output, 4_000), counts(0..4_000));
 }
