@@ -5,12 +5,14 @@ use super::client::{Cluster, Isolation, Pace, let_go};
 use super::options::OTHER_NAMES;
 use super::producers::BATCH_BYTES;
 use super::publishing::TRANSACTION_TIMEOUT;
-use super::security::Security;
+use super::security::{Credentials, Security};
 use crate::settings::SettingsError;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::BaseProducer;
 use serde_json::{Map, Value};
+use weir_engine::EngineError;
 
 /// What a client is for.
 #[derive(Clone, Copy, Debug)]
@@ -54,23 +56,27 @@ fn as_written<'n>(name: &'n str, given: &Map<String, Value>) -> &'n str {
     other.filter(|other| !is_written(name) && is_written(other)).unwrap_or(name)
 }
 
-/// Makes a client, and lets it go.
+/// Makes a client, and lets it go. Whoever writes has others as well: one that reads markers and looks for topics, and one that asks what topics take, which is a producer without more.
 fn made(cluster: &Cluster, role: Role) -> KafkaResult<()> {
-    let config = match role {
-        Role::Reads => cluster.consuming(None, Isolation::Committed, Pace::ASKING),
-        Role::Transacts => cluster.transacting("weir", TRANSACTION_TIMEOUT, BATCH_BYTES),
-        Role::Writes => cluster.writing(BATCH_BYTES),
-    };
-    let (mut config, _) = config.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
-    config.remove("bootstrap.servers").set("log_level", "0");
     match role {
-        Role::Reads => config.create::<BaseConsumer>().map(let_go),
+        Role::Reads => tried(cluster.consuming(None, Isolation::Committed, Pace::ASKING))?.create::<BaseConsumer>().map(let_go),
         Role::Transacts | Role::Writes => {
-            config.create::<BaseProducer>().map(let_go)?;
-            // Whoever writes also reads: markers, and what topics there are.
+            let config = match role {
+                Role::Transacts => cluster.transacting("weir", TRANSACTION_TIMEOUT, BATCH_BYTES),
+                Role::Reads | Role::Writes => cluster.writing(BATCH_BYTES),
+            };
+            tried(config)?.create::<BaseProducer>().map(let_go)?;
+            tried(cluster.config())?.create::<BaseProducer>().map(let_go)?;
             made(cluster, Role::Reads)
         }
     }
+}
+
+/// What a client is told, but for where the cluster is.
+fn tried(config: Result<(ClientConfig, Credentials), EngineError>) -> KafkaResult<ClientConfig> {
+    let (mut config, _) = config.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+    config.remove("bootstrap.servers").set("log_level", "0");
+    Ok(config)
 }
 
 #[cfg(test)]
@@ -118,7 +124,7 @@ mod tests {
             "`transaction.timeout.ms`",
         );
         assert_eq!(said(Role::Writes, &[("message.timeout.ms", "90000")], ""), None);
-        // A right option of a producer that no consumer takes.
+        // One that is right for a producer of records, and that the client beside it does not take.
         let gapless = "enable.gapless.guarantee";
         refused(Role::Transacts, &[(gapless, "true")], gapless, &format!("options.{gapless}"), "enable.idempotence");
         let fetch = [("fetch.max.bytes", "2000000"), ("receive.message.max.bytes", "1000000")];
