@@ -183,9 +183,12 @@ impl<'s, T: Target> Ordeal<'s, T> {
                     assert!(process.runs_until("a cut", || proxy.cuts() > cuts));
                 }
             }
-            Blow::Late => self.proxy.delay(Duration::from_millis(self.seed.draw(1..50))),
-            Blow::Held => self.proxy.hold(),
-            Blow::ShutOut => self.proxy.close(),
+            Blow::Late => {
+                let delay = Duration::from_millis(self.seed.draw(1..50));
+                self.goes_on_while(&mut process, || self.proxy.delay(delay));
+            }
+            Blow::Held => self.goes_on_while(&mut process, || self.proxy.hold()),
+            Blow::ShutOut => self.goes_on_while(&mut process, || self.proxy.close()),
             Blow::Zombie => process = self.replace(process),
             Blow::Rescaled => {
                 let line = format!("rescale words --parallelism {}", self.seed.draw(1..=4));
@@ -213,6 +216,13 @@ impl<'s, T: Target> Ordeal<'s, T> {
     /// Waits until more than `before` checkpoints are complete.
     fn runs_to_a_checkpoint(&self, process: &mut Running, before: usize) {
         assert!(process.runs_until("a checkpoint", || self.bench.log().completed.len() > before), "it ended: {}", process.said());
+    }
+
+    /// What is wrong with the way to the server holds up no checkpoint.
+    fn goes_on_while(&self, process: &mut Running, blow: impl FnOnce()) {
+        blow();
+        let before = self.bench.log().completed.len();
+        self.runs_to_a_checkpoint(process, before + 1);
     }
 
     fn kill_server(&mut self, process: &mut Running) {

@@ -32,7 +32,7 @@ pub(crate) fn get(api: &str, path: &str, token: &str) -> (u16, String) {
 }
 
 /// The sum of a figure over all its labels that begin so.
-fn sum(figures: &str, name: &str) -> f64 {
+pub(crate) fn sum(figures: &str, name: &str) -> f64 {
     let values = figures.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
     values.sum()
 }

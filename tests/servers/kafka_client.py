@@ -33,11 +33,23 @@ def wait_for(what, within=WITHIN):
         time.sleep(0.02)
 
 
+def answered(ask):
+    """What the broker answers. One that has gone and come back may have ended the connection that it is asked by."""
+    until = time.monotonic() + WITHIN
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN) or time.monotonic() > until:
+                raise
+        time.sleep(0.02)
+
+
 def partitions(topic):
     """The numbers of the partitions that there are. A topic that has just been made, or whose broker has just come back, may not be told at once."""
     until = time.monotonic() + WITHIN
     while True:
-        metadata = ASKING.list_topics(topic, WITHIN).topics[topic]
+        metadata = answered(lambda: ASKING.list_topics(topic, WITHIN)).topics[topic]
         if metadata.error is None and all(of.leader >= 0 for of in metadata.partitions.values()):
             return sorted(metadata.partitions)
         if time.monotonic() > until:

@@ -61,6 +61,9 @@ fn a_sink_whose_broker_is_away_stops_at_its_bound_and_says_so_and_goes_on() {
     let trouble = full["vertices"][0]["trouble"].as_str().expect("a text");
     assert!(trouble.contains(&server.brokers()), "{trouble}");
     assert!(full["vertices"][2]["trouble"].as_str().is_some_and(|trouble| trouble.contains(&server.brokers())), "{full}");
+    let figures = crate::seen::get(&bench.api(&mut process), "/metrics", "").1;
+    assert!(crate::seen::sum(&figures, "weir_outbox_retries{") > 1.0, "{figures}");
+    assert_eq!(crate::seen::sum(&figures, "weir_connector_troubled{"), 2.0, "{figures}");
     let text = bench.run("status words").stdout;
     assert!(["of output to publish", "as much as may", "tries)", trouble].iter().all(|part| text.contains(part)), "{text}");
     // Each of these looks would see another checkpoint, were one completed.
