@@ -77,24 +77,16 @@ fn a_table_that_takes_nothing_holds_the_job_back_once_as_much_waits_as_may() {
     bench.edit_job("key = \"k\"", "key = \"k\"\nrate = 4000");
     let mut process = bench.start("run job.toml -q");
     let full = seen_full(&bench, &mut process);
-    let read = |seen: &serde_json::Value| seen["vertices"][0]["records_out"].as_u64().expect("a number");
     assert!(full["outboxes"][0]["unpublished_bytes"].as_u64() >= Some(2_048), "{full}");
     let figures = crate::seen::get(&bench.api(&mut process), "/metrics", "").1;
     let sum = |name: &str| crate::seen::sum(&figures, &format!("weir_{name}{{"));
     assert_eq!(sum("outbox_full"), 1.0, "{figures}");
     assert!(sum("unpublished_bytes") >= 2_048.0 && sum("unpublished_checkpoints") > 0.0, "{figures}");
     assert!(sum("unpublished_oldest_age_seconds") > 0.0, "{figures}");
-    // A checkpoint that was under way when it became full is complete before.
-    let newest = |seen: &serde_json::Value| seen["last_checkpoint"]["id"].clone();
-    let mut stands = newest(&full);
-    assert!(process.runs_until("no checkpoint comes", || {
-        let before = std::mem::replace(&mut stands, newest(&bench.run("status words --output json").document()));
-        before == stands
-    }));
-    // Were it to go on, the next look would see more: it is read at 4,000 a second, and a look takes longer than some of these.
-    let later: Vec<_> = (0..3).map(|_| seen_full(&bench, &mut process)).collect();
-    assert_eq!(later.iter().map(newest).collect::<Vec<_>>(), vec![stands; 3]);
-    assert!(read(&later[2]) < 20_000, "{full}");
+    // What was under way when it became full is complete behind that. Were it to go on, twenty would come in a second, and so many looks take longer than that.
+    let newest = |seen: &serde_json::Value| seen["last_checkpoint"]["id"].as_u64().expect("a number");
+    let last = (0..40).map(|_| newest(&seen_full(&bench, &mut process))).last().expect("a look");
+    assert!(last <= newest(&full) + 2, "it went on to {last} from {full}");
     table.open();
     bench.edit_job("key = \"k\"\nrate = 4000", "key = \"k\"");
     process.ended().assert(0, &[]);
