@@ -119,6 +119,16 @@ fn what_was_set_aside_is_told_from_the_newest_on_and_a_damaged_file_hides_nothin
     ended(process);
 }
 
+/// A job of one operator and its plugin, which reads a CSV file by a key. `settings`: of the job; `of_source`: further lines of its source.
+fn job(settings: &str, path: &str, key: &str, of_source: &str, (operator, package): (&str, &str)) -> String {
+    let plugin = plugin(package);
+    format!(
+        "name = \"words\"\n{settings}\n[source.rows]\nconnector = \"file\"\npath = \"{path}\"\nformat = \"csv\"\nkey = \"{key}\"\n{of_source}\n\
+         [operator.{operator}]\nplugin = {plugin:?}\ninput = {{ from = \"rows\", by = \"key\" }}\n\
+         [sink.out]\nconnector = \"file\"\ninput = \"{operator}\"\npath = \"out\"\n"
+    )
+}
+
 /// Asks whether a component would fit.
 fn check(api: &str, operator: &str, component: &[u8]) -> (u16, Value) {
     let asked = agent().post(format!("http://{api}/v1/upgrade/check?operator={operator}&name=new.wasm"));
@@ -133,26 +143,7 @@ fn whether_another_component_fits_is_known_before_anything_is_changed() {
     let bench = Bench::new(WEIR, WordCount::default());
     let rows: String = (0..30_000).map(|row| format!("N{},{}\n", row % 30, row % 100)).collect();
     fs::write(bench.path("flights.csv"), format!("tailnum,arr_delay\n{rows}")).expect("an input");
-    bench.write_job(&format!(
-        "name = \"words\"
-[checkpoints]
-interval = \"50ms\"
-[source.flights]
-connector = \"file\"
-path = \"flights.csv\"
-format = \"csv\"
-key = \"tailnum\"
-rate = 500
-[operator.delays]
-plugin = {:?}
-input = {{ from = \"flights\", by = \"key\" }}
-[sink.out]
-connector = \"file\"
-input = \"delays\"
-path = \"out\"
-",
-        plugin("flight-delays")
-    ));
+    bench.write_job(&job("[checkpoints]\ninterval = \"50ms\"", "flights.csv", "tailnum", "rate = 500", ("delays", "flight-delays")));
     let mut process = bench.start("run job.toml");
     let api = bench.api(&mut process);
     assert!(process.runs_until("a committed part", || !bench.parts().is_empty()));
@@ -196,25 +187,7 @@ path = \"out\"
 fn a_failure_is_told_with_the_record_that_it_came_with() {
     let bench = Bench::new(WEIR, WordCount::default());
     fs::write(bench.path("words.csv"), "word\nwell\nfail\n").expect("an input");
-    bench.write_job(&format!(
-        "name = \"words\"
-[restart]
-delay = \"10s\"
-[source.words]
-connector = \"file\"
-path = \"words.csv\"
-format = \"csv\"
-key = \"word\"
-[operator.faulty]
-plugin = {:?}
-input = {{ from = \"words\", by = \"key\" }}
-[sink.out]
-connector = \"file\"
-input = \"faulty\"
-path = \"out\"
-",
-        plugin("faulty")
-    ));
+    bench.write_job(&job("[restart]\ndelay = \"10s\"", "words.csv", "word", "", ("faulty", "faulty")));
     let mut process = bench.start("run job.toml");
     let api = bench.api(&mut process);
     let mut failures = Value::Null;

@@ -285,6 +285,19 @@ fn set_parallelism(bench: &Bench<Written>, parallelism: u64) {
     bench.write_job(&format!("{before}parallelism = {parallelism}\n{rest}"));
 }
 
+/// What is said where somebody else has published of the same storage.
+pub(crate) const COPIED: [&str; 3] =
+    ["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"];
+
+/// The storage of a job that was killed in front of this chunk, and its copy: some of it is published, and another chunk waits.
+#[track_caller]
+pub(crate) fn copied<J: weir_tests::process::Job>(first: Bench<J>, chunk: u64) -> [Bench<J>; 2] {
+    let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", &format!("publish before {chunk}"))]);
+    assert_eq!(killed.code, None, "{killed:?}");
+    let second = first.copied();
+    [first, second]
+}
+
 /// Two processes of one storage and its copy, which run at the same time: whichever publishes first keeps the other out, which ends. Then the one that goes on is killed; where both have been
 /// refused, neither does.
 #[track_caller]
@@ -306,5 +319,5 @@ pub(crate) fn one_is_refused<J: weir_tests::process::Job>(first: &Bench<J>, seco
     let codes = ended.each_ref().map(|ended| ended.code);
     assert!(codes == [Some(0), Some(1)] || codes == [Some(1), Some(0)], "{ended:?}");
     let refused = ended.iter().find(|ended| ended.code == Some(1)).expect("it was looked at");
-    refused.assert(1, &["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"]);
+    refused.assert(1, &COPIED);
 }

@@ -2,6 +2,7 @@
 //! are two of a job, nothing goes on in silence.
 
 use super::{all, bench, counted, counting, counts, messages, wait_for};
+use crate::ordeal::{COPIED, copied, one_goes_on, one_is_refused};
 use serde_json::json;
 use weir_tests::process::{KafkaServer, Signal};
 
@@ -99,15 +100,11 @@ fn a_storage_that_is_copied_and_run_twice_is_published_from_by_one_of_them_alone
     let Some(server) = KafkaServer::in_use() else { return };
     let (input, output) = (server.topic(4), server.topic(1));
     server.produce(&input, &messages(0..4_000));
-    let first = bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
-    let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 2")]);
-    assert_eq!(killed.code, None, "{killed:?}");
-    let second = first.copied();
+    let [first, second] = copied(bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), "")), 2);
     [&first, &second].into_iter().for_each(|bench| bench.edit_job(SLOWLY, ""));
     first.run("run job.toml").assert(0, &["finished"]);
     assert_eq!(counted(server, &output, 4_000), counts(0..4_000));
-    let parts = ["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"];
-    second.run("run job.toml").assert(1, &parts);
+    second.run("run job.toml").assert(1, &COPIED);
     assert_eq!(counted(server, &output, 4_000), counts(0..4_000));
 }
 
@@ -116,13 +113,9 @@ fn a_storage_that_is_copied_and_run_at_once_is_published_from_by_one_of_them_alo
     let Some(server) = KafkaServer::in_use() else { return };
     let (input, output) = (server.topic(4), server.topic(1));
     server.produce(&input, &messages(0..4_000));
-    let first = bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), ""));
-    let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 2")]);
-    assert_eq!(killed.code, None, "{killed:?}");
-    let second = first.copied();
-    crate::ordeal::one_goes_on(first.start("run job.toml"), second.start("run job.toml"));
-    first.edit_job(SLOWLY, "");
-    second.edit_job(SLOWLY, "");
-    crate::ordeal::one_is_refused(&first, &second);
+    let [first, second] = copied(bench(counting(server, &input, &output, &format!("until = \"end\"\n{SLOWLY}"), "")), 2);
+    one_goes_on(first.start("run job.toml"), second.start("run job.toml"));
+    [&first, &second].into_iter().for_each(|bench| bench.edit_job(SLOWLY, ""));
+    one_is_refused(&first, &second);
     assert_eq!(counted(server, &output, 4_000), counts(0..4_000));
 }

@@ -2,6 +2,7 @@
 //! there are two of a job, nothing goes on in silence.
 
 use super::{bench, counts, lines};
+use crate::ordeal::{COPIED, copied, one_goes_on, one_is_refused};
 use std::collections::BTreeMap;
 use weir_tests::process::{PostgresServer, Running, Signal, plugin};
 
@@ -161,15 +162,11 @@ fn a_database_that_is_reset_under_a_running_job_ends_it_with_what_can_be_decided
 fn a_storage_that_is_copied_and_run_twice_is_published_from_by_one_of_them_alone() {
     let Some(server) = PostgresServer::in_use() else { return };
     let tables = Tables::new(&server);
-    let first = bench(tables.job(&server, SLOWLY), lines(0..4_000));
-    let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 4")]);
-    assert_eq!(killed.code, None, "{killed:?}");
-    let second = first.copied();
+    let [first, second] = copied(bench(tables.job(&server, SLOWLY), lines(0..4_000)), 4);
     [&first, &second].into_iter().for_each(|bench| bench.edit_job(SLOWLY, ""));
     first.run("run job.toml").assert(0, &["finished"]);
     tables.assert_complete(&server, 0..4_000);
-    let parts = ["which the job's log does not have: the storage was copied or restored", "--republish", "--assume-published"];
-    second.run("run job.toml").assert(1, &parts);
+    second.run("run job.toml").assert(1, &COPIED);
     tables.assert_complete(&server, 0..4_000);
 }
 
@@ -177,13 +174,9 @@ fn a_storage_that_is_copied_and_run_twice_is_published_from_by_one_of_them_alone
 fn a_storage_that_is_copied_and_run_at_once_is_published_from_by_one_of_them_alone() {
     let Some(server) = PostgresServer::in_use() else { return };
     let tables = Tables::new(&server);
-    let first = bench(tables.job(&server, SLOWLY), lines(0..4_000));
-    let killed = first.run_with("run job.toml -q", &[("WEIR_CRASH_AT", "publish before 4")]);
-    assert_eq!(killed.code, None, "{killed:?}");
-    let second = first.copied();
-    crate::ordeal::one_goes_on(first.start("run job.toml"), second.start("run job.toml"));
-    first.edit_job(SLOWLY, "");
-    second.edit_job(SLOWLY, "");
-    crate::ordeal::one_is_refused(&first, &second);
+    let [first, second] = copied(bench(tables.job(&server, SLOWLY), lines(0..4_000)), 4);
+    one_goes_on(first.start("run job.toml"), second.start("run job.toml"));
+    [&first, &second].into_iter().for_each(|bench| bench.edit_job(SLOWLY, ""));
+    one_is_refused(&first, &second);
     tables.assert_complete(&server, 0..4_000);
 }
